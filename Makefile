@@ -20,7 +20,8 @@ PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup stranger plugins others-if-possible demo clients bench test test-citus test-long \
-	kills fuzz soak lint format types imports generate screenshots lock clean
+	kills fuzz soak lint format types imports generate screenshots lock clean \
+	secrets audit sbom
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -98,7 +99,8 @@ soak: setup ## load a service for ten minutes, check each response (ARGS: minute
 	PYTHONPATH=src $(BIN)/python -m tools.soak $(ARGS)
 
 # $(call shared,COMMAND): run the tests in three runs that share the files (tests/claims.py), as two
-# leave processors idle while they wait; print the logs of the second and third when all are done.
+# leave processors idle while they wait; print the logs of the second and third when all are done,
+# then the slowest twenty tests of all three.
 define shared
 	@folder=$$(mktemp -d) || exit 1; trap 'rm -rf "$$folder"' EXIT; mkdir "$$folder/claims"; \
 	run() { $(1) -p tests.claims --claims="$$folder/claims" --begin=$$1; }; \
@@ -106,7 +108,8 @@ define shared
 	run last >"$$folder/3.log" 2>&1 & third=$$!; \
 	run first; failed=$$?; \
 	for one in $$second $$third; do wait $$one || failed=1; done; \
-	cat "$$folder/2.log" "$$folder/3.log"; exit $$failed
+	cat "$$folder/2.log" "$$folder/3.log"; echo; echo "the slowest twenty, in seconds:"; \
+	cat "$$folder"/claims/*.seconds | sort -rn | head -n 20; exit $$failed
 endef
 
 test: setup others-if-possible ## run the tests in their short form (minutes)
@@ -175,6 +178,32 @@ types: setup ## check types (mypy, strict)
 imports: setup ## check which room may import which
 	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" tests/test_house.py $(ARGS)
 
+secrets: setup ## search the whole history for keys and tokens
+	$(BIN)/python -m tools.secrets $(ARGS)
+
+AUDIT_VERSION := 2.10.1
+
+.venv-audit/.locked: Makefile
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip install $(PIP_FLAGS) "pip-audit==$(AUDIT_VERSION)"
+	@touch $@
+
+# Each lock has every version with its hashes: pip-audit needs to resolve and to download nothing.
+# Without --strict it skips a package that it cannot look up, and ends as if that were safe.
+audit: .venv-audit/.locked ## look up known advisories against the locked versions
+	@for lock in image dev; do \
+		.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+			-r requirements/$$lock.lock $(ARGS) 2>.venv-audit/log; status=$$?; \
+		if grep -qE 'ConnectionError|ServiceError|Timeout|could not be audited' .venv-audit/log; then \
+			echo "NOT AUDITED: $$lock.lock: the advisories could not be reached:" >&2; \
+			tail -n 1 .venv-audit/log >&2; exit 2; \
+		fi; \
+		cat .venv-audit/log >&2; [ $$status -eq 0 ] || exit 1; \
+	done
+
+sbom: setup ## write dist/guanxi.cdx.json, a bill of materials (ARGS=LOCK: of another lock file)
+	$(BIN)/python -m tools.sbom $(ARGS)
+
 # --- making files that are committed ---
 
 generate: setup ## rewrite the generated files
@@ -204,7 +233,7 @@ screenshots: setup ## photograph the pages for people (into build/screenshots, t
 	@exec $(BIN)/python -m tools.pages_screenshots $(ARGS)
 
 clean: ## remove environments, caches and what a test run leaves
-	rm -rf .venv .venv-bench .venv-stranger .venv-plugins .venv-lock \
+	rm -rf .venv .venv-audit .venv-bench .venv-stranger .venv-plugins .venv-lock \
 		.venv-fuzz .fuzz bench/.cache .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.schemathesis .coverage .coverage.* htmlcov build dist
 	find bench src tests tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -18,8 +18,9 @@ import apsw
 import msgspec
 
 from guanxi.graph.pair import mtime_of, sort_key_at
+from guanxi.stores.sqlite.opening import connect, immediate
 from guanxi.stores.sqlite.reads import _SIDE
-from guanxi.stores.sqlite.schema import MUTUAL, connect, immediate
+from guanxi.stores.sqlite.schema import MUTUAL
 from guanxi.stores.sqlite.writer import LOG_PAGES
 
 _BATCH = 64

@@ -49,6 +49,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if options.collectonly or session.testsfailed:
         return None  # pytest's own loop lists the tests, or ends the run
     item: pytest.Item | None
+    session.config.pluginmanager.register(Seconds(options.claims / f"{options.begin}.seconds"))
     for item, next_item in pairwise(chain(claimed(session), [None])):
         assert item is not None
         session.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
@@ -57,6 +58,21 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         if session.shouldstop:
             raise session.Interrupted(session.shouldstop)
     return True
+
+
+class Seconds:
+    """Writes how long each test took, with its fixtures, as lines of seconds and name."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._sum = 0.0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._sum += report.duration
+        if report.when == "teardown":
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(f"{self._sum:8.2f}  {report.nodeid}\n")
+            self._sum = 0.0
 
 
 def claimed(session: pytest.Session) -> Iterator[pytest.Item]:

@@ -90,6 +90,10 @@ def test_each_test_runs_once_in_one_of_the_runs(project: Path) -> None:
     names = {f"tests_{number % 2}.test_{number}" for number in range(FILES)}
     counts = {"first": 1, "second": 3, "module": 1}
     assert written == {(name, word): n for name in names for word, n in counts.items()}
+    files = (project / "claims").glob("*.seconds")
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    assert len({line.split()[1] for line in lines}) == FILES * 4, "how long each test took"
+    assert all(float(line.split()[0]) >= 0 for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from guanxi.sdk.credential import Credential
 from guanxi.stores.port import EdgeRow
 from guanxi.testing import running
 from tests.cli.runner import COMMAND, ENGLISH
+from tests.counts import combined
 from tests.sdk.recorder import Answer, Received, envelope, recording
 
 #: A title for the window, a control sequence of one byte, a text that runs backwards, markup of the
@@ -97,9 +98,12 @@ def home(tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("code", [-400, -101, -352, 22001, 12345])
 @pytest.mark.parametrize(
-    "argv", [("api", "relation.groups"), ("api", "relation.stat", "vmid=1"), ("whoami",)]
+    ("argv", "code"),
+    combined(
+        [("api", "relation.groups"), ("api", "relation.stat", "vmid=1"), ("whoami",)],
+        [-400, -101, -352, 22001, 12345],
+    ),
 )
 def test_a_refusal_is_shown_as_one_line(
     home: dict[str, str], argv: tuple[str, ...], code: int

@@ -13,6 +13,7 @@ import pytest
 
 from guanxi.stores.port import EdgeRow
 from tests.cli.runner import COMMAND, ENGLISH, error_of, guanxi, in_a_process, output_of, with_store
+from tests.counts import combined
 
 LINES = """follower,followed,time,kind,special,groups
 1,2,1700000000,follow,1,同学|b
@@ -122,8 +123,7 @@ def many(tmp_path: Path) -> str:
     return str(tmp_path / "s.db")
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("where", [(), ("--where", "true")])
+@pytest.mark.parametrize(("where", "unbuffered"), combined([(), ("--where", "true")], ["", "1"]))
 def test_a_pipe_gets_every_byte(many: str, where: tuple[str, ...], unbuffered: str) -> None:
     command = ("store", "export", "edges", "-", "--store", many, *where)
     result = in_a_process(*command, PYTHONUNBUFFERED=unbuffered)
@@ -131,8 +131,7 @@ def test_a_pipe_gets_every_byte(many: str, where: tuple[str, ...], unbuffered: s
     assert result.stderr == f"exported {MANY:,} rows, {len(result.stdout):,} bytes\n"
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("where", [(), ("--where", "true")])
+@pytest.mark.parametrize(("where", "unbuffered"), combined([(), ("--where", "true")], ["", "1"]))
 def test_a_closed_pipe_ends_the_export_quietly(
     many: str, where: tuple[str, ...], unbuffered: str
 ) -> None:

@@ -116,7 +116,7 @@ def test_an_import_of_exported_accounts_gives_the_same_accounts(
     engine_name: str, tmp_path: Path
 ) -> None:
     examples = numbers()
-    short, long = (20, 100) if engine_name == "sqlite" else (4, 30)
+    short, long = (10, 100) if engine_name == "sqlite" else (3, 30)
 
     @settings(max_examples=count(short, long))
     @given(people, people, st.sampled_from(ENDINGS))

@@ -9,7 +9,6 @@ import json
 import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,7 +22,7 @@ from guanxi.files.table import Request
 from guanxi.graph.pair import Contract
 from guanxi.stores.lines import group_name
 from guanxi.stores.port import EdgeRow, StoreError
-from tests.counts import count
+from tests.counts import combined, count
 from tests.files.reading import NOW, file, read
 
 COLUMNS = (
@@ -103,8 +102,8 @@ ROWS = [
 
 
 FORMS = [
-    *product(SEPARATORS, ENDS, ENCODINGS, ["plain"]),
-    *product([";"], ENDS, ENCODINGS, ["gzip"]),
+    *combined(SEPARATORS, ENDS, ENCODINGS, ["plain"]),
+    *combined([";"], ENDS, ENCODINGS, ["gzip"]),
 ]
 
 

@@ -23,6 +23,7 @@ from guanxi.contract.limits import DOCUMENTED
 from guanxi.contract.paths import placeholders
 from guanxi.service.config import Settings
 from guanxi.testing import RunningService, SignedIn, running
+from tests.counts import count
 from tests.service.client import call, contents, fresh, raw, send
 from tests.service.logged import logged
 from tests.service.some_pages import PAGES
@@ -136,7 +137,7 @@ def test_an_offer_to_upgrade_is_ignored(
 
 def test_many_pipelined_requests(documented: RunningService) -> None:
     """Far more than a head may have, of which a packet has whole requests and part of one."""
-    request, times = b"GET /nope HTTP/1.1\r\nHost: [::]\r\n\r\n", 10_000
+    request, times = b"GET /nope HTTP/1.1\r\nHost: [::]\r\n\r\n", count(3_000, 10_000)
     with connected(documented.base_url) as connection, ThreadPoolExecutor(1) as other:
         sending = other.submit(connection.sendall, request * times + _LAST)
         received = b"".join(iter(lambda: connection.recv(65_536), b""))

@@ -330,7 +330,7 @@ def test_a_full_table_forgets_who_sent_least(monkeypatch: pytest.MonkeyPatch) ->
         assert table.spend(b"much", 10**9, 3, 10**18) > 0, "no number of others frees one"
 
 
-#: Spends as often as it can, once a line came, and prints how many requests passed.
+#: Waits for a line, then sends requests as often as it can; prints how many passed.
 _ASK = """
 import sys
 from guanxi.contract.endpoints import STAT
@@ -338,7 +338,7 @@ from guanxi.service.config import Settings
 from guanxi.service.handling import Refused
 from guanxi.service.rates import Rates
 
-one = Rates(Settings(reads_by_address=10_000), lambda: 10**18, int(sys.argv[1]))
+one = Rates(Settings(reads_by_address=100), lambda: 10**18, int(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 passed = 0
@@ -354,7 +354,7 @@ print(passed)
 
 def test_processes_that_count_together_admit_exactly_so_many() -> None:
     """All at once on one address, whose time stands still."""
-    asks = str(count(9_000, 20_000))
+    asks = str(count(2_000, 20_000))
     with rates.shared() as descriptor, ExitStack() as stack:
         processes = [
             stack.enter_context(_python(_ASK, str(descriptor), asks, shared=descriptor))
@@ -366,7 +366,7 @@ def test_processes_that_count_together_admit_exactly_so_many() -> None:
             process.stdin.write("go\n")
             process.stdin.flush()
         passed = [int(process.communicate(timeout=100)[0]) for process in processes]
-    assert sum(passed) == 10_000
+    assert sum(passed) == 100
 
 
 @contextmanager

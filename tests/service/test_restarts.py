@@ -130,7 +130,7 @@ class Client(threading.Thread):
 
 
 def test_no_request_fails_while_workers_are_replaced(tmp_path: Path) -> None:
-    restarts = count(short=3, long=20)
+    restarts = count(short=2, long=20)
     with serving(tmp_path, "--metrics", "127.0.0.1:0") as service:
         clients = [
             *(Client(service.url, reuses=True, pause=0.005) for _ in range(2)),

@@ -75,7 +75,7 @@ async def test_nothing_is_lost_or_read_twice_when_processes_are_killed(engine: E
     committed: dict[int, list[tuple[str, int, int]]] = defaultdict(list)
     unsure: Counter[int] = Counter()
     draw = Random(23)
-    for seed in range(count(3, 30)):
+    for seed in range(count(2, 30)):
         with others(
             (feed_writer, engine.address, seed, (1, 2, 3, 4)),
             (feed_writer, engine.address, seed, (5, 6, 7, 8)),

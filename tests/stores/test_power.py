@@ -20,8 +20,9 @@ from guanxi.files.copies import back_up, restore
 from guanxi.graph.lists import Listing
 from guanxi.operations import accounts
 from guanxi.stores.port import EdgeRow, StoreError
-from guanxi.stores.sqlite import SQLiteStore, schema, writer
-from guanxi.stores.sqlite.schema import VERSION, version_of
+from guanxi.stores.sqlite import SQLiteStore, opening, writer
+from guanxi.stores.sqlite.opening import version_of
+from guanxi.stores.sqlite.schema import VERSION
 from tests.counts import count
 from tests.stores.disk import Answered, Disk, Sync, Truncate, Write, recorded
 from tests.stores.owners import OWNERS, State, next_act, prepared, state_of
@@ -122,7 +123,7 @@ async def written(
     """Record writers, whose log is copied into the file and begins again several times."""
     monkeypatch.setattr(writer, "LOG_PAGES", 60)
     monkeypatch.setattr(writer, "QUIET_SECONDS", 0.02)
-    monkeypatch.setattr(schema, "_LOG_BYTES_KEPT", 40 * 4096)
+    monkeypatch.setattr(opening, "_LOG_BYTES_KEPT", 40 * 4096)
     await prepared(folder / "s.db")
     with recorded(folder) as disk:
         store = await SQLiteStore.open(folder / "s.db")
@@ -154,7 +155,7 @@ async def test_a_store_that_does_not_sync_is_found(
     """These tests must be able to fail: a store, or a disk, that syncs too little."""
 
     def connect(path: Path, *, writes: bool = False, busy_ms: int = 200) -> apsw.Connection:
-        db = schema.connect(path, writes=writes, busy_ms=busy_ms)
+        db = opening.connect(path, writes=writes, busy_ms=busy_ms)
         db.pragma("synchronous", planted)
         return db
 

@@ -17,7 +17,7 @@ from guanxi.graph.pair import Act, Modify
 from guanxi.operations import accounts
 from guanxi.stores.port import Fault, Query, StoreError, StoreUnavailable
 from guanxi.stores.sqlite.check_content import INVARIANTS
-from guanxi.stores.sqlite.schema import prepare
+from guanxi.stores.sqlite.opening import prepare
 from guanxi.world.profile import NOTICE, Notice
 from guanxi.world.videos import VIDEO
 from tests.stores.documents import (

@@ -21,7 +21,7 @@ from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify
 from guanxi.operations import accounts
 from guanxi.stores.port import EdgeRow, Row, StoreError, StoreTimeout, StoreUnavailable
-from guanxi.stores.sqlite import SQLiteStore, engine, schema, writer
+from guanxi.stores.sqlite import SQLiteStore, engine, opening, writer
 from tests.counts import count
 from tests.stores.processes import others, stopped_reader
 from tests.stores.world import ALL, do, faults, follow, listed, people
@@ -184,7 +184,7 @@ async def test_a_write_to_a_full_store_is_done_or_refused(
     writers: list[apsw.Connection] = []
 
     def connect(path: Path, *, writes: bool = False, busy_ms: int = 200) -> apsw.Connection:
-        db = schema.connect(path, writes=writes, busy_ms=busy_ms)
+        db = opening.connect(path, writes=writes, busy_ms=busy_ms)
         writers.append(db)
         return db
 
@@ -227,7 +227,7 @@ async def test_a_failed_import_into_a_full_store_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def connect(path: Path, *, writes: bool = False, busy_ms: int = 200) -> apsw.Connection:
-        db = schema.connect(path, writes=writes, busy_ms=busy_ms)
+        db = opening.connect(path, writes=writes, busy_ms=busy_ms)
         db.pragma("max_page_count", db.pragma("page_count") + 30)
         return db
 
@@ -352,7 +352,7 @@ async def test_a_long_read_blocks_no_writer_and_the_log_shrinks_afterwards(
     monkeypatch.setattr(writer, "LOG_PAGES", 50)
     monkeypatch.setattr(writer, "_READERS_SECONDS", 0.01)
     monkeypatch.setattr(writer, "QUIET_SECONDS", 0.01)
-    monkeypatch.setattr(schema, "_LOG_BYTES_KEPT", 4096 * 100)
+    monkeypatch.setattr(opening, "_LOG_BYTES_KEPT", 4096 * 100)
     path, log = tmp_path / "s.db", tmp_path / "s.db-wal"
     store = await SQLiteStore.open(path, create=True)
     await people(store, *range(1, 80))

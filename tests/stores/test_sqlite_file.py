@@ -15,7 +15,8 @@ from guanxi.operations import accounts
 from guanxi.stores import open_store
 from guanxi.stores.port import StoreError
 from guanxi.stores.sqlite import SQLiteStore
-from guanxi.stores.sqlite.schema import SCHEMA, VERSION, prepare
+from guanxi.stores.sqlite.opening import prepare
+from guanxi.stores.sqlite.schema import SCHEMA, VERSION
 from tests.counts import count
 from tests.stores.world import people
 

@@ -44,6 +44,7 @@ from guanxi.stores.port.rows import plain_edge
 from guanxi.stores.sqlite.cards import account, put, put_plain
 from guanxi.stores.sqlite.erased import ANY as ANY_ERASED
 from guanxi.stores.sqlite.erased import erased_of, is_erased
+from guanxi.stores.sqlite.opening import snapshot
 from guanxi.stores.sqlite.requests import END_CONTRADICTED
 from guanxi.stores.sqlite.schema import (
     COUNT_MEMBERS,
@@ -52,7 +53,6 @@ from guanxi.stores.sqlite.schema import (
     MUTUAL,
     OWNER_CONTRACT,
     SPECIAL_BIT,
-    snapshot,
 )
 
 FOLLOW, WHISPER, BLOCK = 0, 1, 2

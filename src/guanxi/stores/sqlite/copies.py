@@ -23,10 +23,7 @@ from guanxi.stores.port import StoreError, StoreMissing
 from guanxi.stores.sqlite import administration, erasing, feed
 from guanxi.stores.sqlite import check as checks
 from guanxi.stores.sqlite.file import has_moved, replaced
-from guanxi.stores.sqlite.recovery import check_log
-from guanxi.stores.sqlite.schema import (
-    APPLICATION_ID,
-    VERSION,
+from guanxi.stores.sqlite.opening import (
     connect,
     failure,
     failures,
@@ -36,6 +33,8 @@ from guanxi.stores.sqlite.schema import (
     snapshot,
     version_of,
 )
+from guanxi.stores.sqlite.recovery import check_log
+from guanxi.stores.sqlite.schema import APPLICATION_ID, VERSION
 from guanxi.text import Text
 
 #: Called with the number of bytes that are copied, and how many there are.

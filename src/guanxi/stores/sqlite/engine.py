@@ -31,8 +31,8 @@ from guanxi.stores.port.lanes import (
     Rows,
     lane_of,
 )
+from guanxi.stores.sqlite.opening import connect, failure, failures, snapshot
 from guanxi.stores.sqlite.reads import tally
-from guanxi.stores.sqlite.schema import connect, failure, failures, snapshot
 from guanxi.stores.sqlite.writer import SETTLE_SECONDS, Job, Writer
 
 P = ParamSpec("P")

@@ -29,8 +29,9 @@ from guanxi.stores.erasing import (
 from guanxi.stores.feed import body_of, ms_of, record_of
 from guanxi.stores.port import Erasure
 from guanxi.stores.sqlite import cards, content, feed
+from guanxi.stores.sqlite.opening import connect
 from guanxi.stores.sqlite.reads import packed
-from guanxi.stores.sqlite.schema import CONTRACTS, IN_GROUPS, SPECIAL_BIT, connect
+from guanxi.stores.sqlite.schema import CONTRACTS, IN_GROUPS, SPECIAL_BIT
 from guanxi.stores.sqlite.slices import Log, make_durable
 from guanxi.stores.sqlite.writer import turn
 from guanxi.world.mentions import MARKS, WITHOUT

@@ -15,7 +15,7 @@ from typing import cast
 import apsw
 from msgspec import Struct
 
-from guanxi.stores.sqlite.schema import connect, failures
+from guanxi.stores.sqlite.opening import connect, failures
 from guanxi.stores.sqlite.writer import turn
 
 #: Where the header of a SQLite file says whether it has a log, and the values for none.

@@ -59,8 +59,8 @@ from guanxi.stores.sqlite import info as infos
 from guanxi.stores.sqlite import requests as asking
 from guanxi.stores.sqlite.engine import Engine, reading, streaming, writing
 from guanxi.stores.sqlite.grouping import ROWS, regroup
+from guanxi.stores.sqlite.opening import connect, failures, prepare
 from guanxi.stores.sqlite.pairs import add_visits, modify
-from guanxi.stores.sqlite.schema import connect, failures, prepare
 from guanxi.stores.sqlite.slices import write_slices
 from guanxi.stores.sqlite.writer import turn
 from guanxi.world.kind import DocumentEdit, Entry, Kind, Value

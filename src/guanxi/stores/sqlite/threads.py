@@ -21,7 +21,7 @@ import apsw
 from guanxi.stores.owner import Process
 from guanxi.stores.port.lanes import Lane
 from guanxi.stores.sqlite.engine import POLL_SECONDS, PROGRESS_STEPS, READ_SECONDS, Engine
-from guanxi.stores.sqlite.schema import connect, failures, prepare
+from guanxi.stores.sqlite.opening import connect, failures, prepare
 from guanxi.stores.sqlite.store import SQLiteStore
 from guanxi.stores.sqlite.writer import SETTLE_SECONDS, Job, Writer
 

@@ -25,7 +25,7 @@ from msgspec import Struct, field
 
 from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.sqlite.file import OpenedFile, has_moved, replaced
-from guanxi.stores.sqlite.schema import connect, failure, failures
+from guanxi.stores.sqlite.opening import connect, failure, failures
 from guanxi.text import Text
 
 #: The most jobs and seconds of a batch; then the write lock is released for other processes.

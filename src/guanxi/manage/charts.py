@@ -15,6 +15,8 @@ from guanxi.toolbox.difference import difference
 
 #: The size of a chart's view, the most points of its line, and the most bars.
 WIDTH, HEIGHT, _POINTS, _BARS = 600, 120, 300, 24
+#: Fewer pairs of bars leave room, rather than become blocks.
+_FEWEST = 12
 
 
 class Chart(NamedTuple):
@@ -101,7 +103,7 @@ def _flow(name: Text, counts: list[tuple[int, int, int]]) -> Flow:
     most_came, most_left = max(came for _, came, _ in counts), max(left for *_, left in counts)
     scale = (HEIGHT - 6) / max(most_came + most_left, 1)
     middle = round(3 + most_came * scale, 1)
-    step = WIDTH / len(counts)
+    step = WIDTH / max(len(counts), _FEWEST)
     came, left = [], []
     for position, (time, arrived, departed) in enumerate(counts):
         x, width = round(position * step + step * 0.15, 1), round(step * 0.7, 1)

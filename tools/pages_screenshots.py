@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -119,8 +119,8 @@ def press(driver: Chrome, selector: str) -> None:
     WebDriverWait(driver, 20).until(lambda one: one.find_elements(By.CSS_SELECTOR, ".notice.done"))
 
 
-def take(driver: Chrome, url: str, folder: Path) -> None:
-    """Write the screenshots of all pages into a folder."""
+def shoot(driver: Chrome, url: str, pages: Mapping[str, str], folder: Path) -> None:
+    """Write the screenshots of pages, each a name and a path below ``url``, into a folder."""
     command = driver.execute_cdp_cmd
     command("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Shanghai"})
     for language in LANGUAGES:
@@ -131,7 +131,7 @@ def take(driver: Chrome, url: str, folder: Path) -> None:
                 command("Emulation.setDeviceMetricsOverride", {**size, "mobile": width < 800})
                 feature = {"name": "prefers-color-scheme", "value": scheme}
                 command("Emulation.setEmulatedMedia", {"features": [feature]})
-                for name, path in PAGES.items():
+                for name, path in pages.items():
                     driver.get(url + path)
                     if name == "endpoint":
                         driver.find_element(By.CSS_SELECTOR, "#request button").click()
@@ -161,7 +161,7 @@ def main() -> None:
         chromium(Path(profile)) as driver,
     ):
         use(facts, driver)
-        take(driver, facts["base_url"], folder)
+        shoot(driver, facts["base_url"], PAGES, folder)
     for name in KEPT:
         shutil.copy(folder / f"{name}.png", IMAGES / f"{name}.png")
     print(f"{len([*folder.glob('*.png')])} images in {folder}")

@@ -111,8 +111,15 @@ async def _read(desk: Desk, after: str, shown: Filter) -> tuple[list[Shown], str
 
 
 def _shown(item: FeedItem) -> Shown:
-    after = msgspec.json.encode(item.after).decode() if item.after else ""
+    after = ", ".join(f"{name}: {_value(value)}" for name, value in item.after.items())
     return Shown(item.number, item.time_ms, item.kind, item.actor, item.target, after)
+
+
+def _value(value: Any) -> str:
+    """Return a value of a change: of a side, what the account has towards the other."""
+    if isinstance(value, dict):
+        return " ".join(value)
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 async def _news(desk: Desk, request: Request, after: str | None) -> AsyncIterator[object]:

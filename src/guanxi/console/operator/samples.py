@@ -88,10 +88,8 @@ class Samples:
         chosen = [*kept[:-1:step], kept[-1]]
         periods = [_between(*pair) for pair in pairwise(chosen)]
         rates = [one.requests * 60 / max(one.seconds, 1) for one in periods]
-        since, until = chosen[0].time, chosen[-1].time
-        return Line(
-            _points([one.time for one in chosen[1:]], rates, since), max(rates), since, until
-        )
+        times = [one.time for one in chosen[1:]]
+        return Line(_points(times, rates), max(rates), times[0], times[-1])
 
     def _now(self) -> Sample:
         return Sample(self._clock(), self._read())
@@ -113,8 +111,8 @@ def _between(first: Sample, last: Sample) -> Period:
     )
 
 
-def _points(times: Sequence[float], values: Sequence[float], since: float) -> str:
-    width, highest = max(times[-1] - since, 1), max(values) or 1
+def _points(times: Sequence[float], values: Sequence[float]) -> str:
+    since, width, highest = times[0], max(times[-1] - times[0], 1), max(values) or 1
     return " ".join(
         f"{WIDTH * (time - since) / width:.1f},{HEIGHT - 4 - (HEIGHT - 8) * value / highest:.1f}"
         for time, value in zip(times, values, strict=True)

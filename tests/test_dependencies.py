@@ -82,9 +82,9 @@ def unjustified(names: Iterator[str], page: dict[str, Row]) -> set[str]:
 def stated(name: str) -> set[str]:
     """Return the licences that an installed package states, as SPDX or by the classifiers."""
     metadata = importlib.metadata.metadata(name)
-    if expression := metadata["License-Expression"]:
-        return {expression}
-    texts = [metadata["License"] or "", *(metadata.get_all("Classifier") or [])]
+    if expressions := metadata.get_all("License-Expression"):
+        return {*expressions}
+    texts = [one for key in ("License", "Classifier") for one in metadata.get_all(key) or []]
     known = {
         "MIT": {"MIT"},
         "BSD": {"BSD-3-Clause", "BSD-2-Clause"},

@@ -109,12 +109,12 @@ def _licences(name: str) -> list[dict[str, Any]]:
         metadata = importlib.metadata.metadata(name)
     except importlib.metadata.PackageNotFoundError:
         return []
-    if expression := metadata["License-Expression"]:
-        return [{"expression": expression}]
+    if expressions := metadata.get_all("License-Expression"):
+        return [{"expression": expressions[0]}]
     classifiers = metadata.get_all("Classifier") or []
     names = [one.rpartition(" :: ")[2] for one in classifiers if one.startswith("License ::")]
-    stated = (metadata["License"] or "").partition("\n")[0].strip()
-    return [{"license": {"name": one}} for one in names or ([stated] if stated else [])]
+    stated = [one.partition("\n")[0].strip() for one in metadata.get_all("License") or []]
+    return [{"license": {"name": one}} for one in names or stated if one]
 
 
 def main() -> None:

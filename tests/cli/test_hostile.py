@@ -166,7 +166,7 @@ def lines(draw: st.DrawFn) -> tuple[str, ...]:
 
 def check(argv: Sequence[str], room: Room) -> None:
     """Run a command and assert what is true of every command line."""
-    if argv[0] in ("serve", "demo"):
+    if argv[0] in ("serve", "demo", "manage"):
         argv = [*argv, "--port", str(room.port)]
     if "--base-url" in argv:  # never one of the documents' hosts, nor any other
         at = argv.index("--base-url") + 1

@@ -99,6 +99,7 @@ def test_a_page_that_is_not_accessible_is_found(browser: Chrome) -> None:
     assert {"label", "color-contrast", "html-has-lang"} <= found
 
 
+@pytest.mark.long
 def test_from_first_to_last_click(browser: Chrome, demo: Demo) -> None:
     browser.get(f"{demo.url}/")
     assert browser.current_url == f"{demo.url}/", "the start page is at / itself"

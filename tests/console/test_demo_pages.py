@@ -111,7 +111,7 @@ def test_fault_fail_remove(demo: Demo) -> None:
     fields = {"endpoint": "relation.stat", "effect": "code", "value": "-352", "times": "1"}
     page = visitor.submit("Set it", **fields)
     assert "The fault is set" in page
-    assert "at most 1 times" in page
+    assert "at most 1×" in page
     assert [call(demo, visitor, e.STAT.path, vmid=2) for _ in range(2)] == [-352, 0]
     assert "code -352" in visitor.visit("/demo/requests?endpoint=relation.stat")
     visitor.visit("/demo/faults")

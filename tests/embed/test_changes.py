@@ -40,6 +40,8 @@ def replayed(changes: Changes) -> Model:
 
 
 def test_each_verb_that_changes_something_is_a_change(engine: Engine) -> None:
+    engine.begin_anew()
+
     async def work() -> None:
         clock = Clock()
         async with Graph.open(engine.address, changes=True, clock=clock) as graph:
@@ -100,6 +102,8 @@ def test_each_verb_that_changes_something_is_a_change(engine: Engine) -> None:
 
 
 def test_a_reader_that_waits_gets_the_change(engine: Engine) -> None:
+    engine.begin_anew()
+
     async def work() -> None:
         async with Graph.open(engine.address, changes=True) as graph:
             for mid in (1, 2):
@@ -115,6 +119,7 @@ def test_a_reader_that_waits_gets_the_change(engine: Engine) -> None:
 
 
 def test_without_a_loop(engine: Engine) -> None:
+    engine.begin_anew()
     with SyncGraph.open(engine.address, changes=True) as graph:
         for mid in (1, 2):
             graph.put_account(mid)

@@ -17,6 +17,7 @@ from tests.stores.world import faults
 @pytest.mark.parametrize("name", ENGINES)
 def test_an_account_is_erased(name: str, tmp_path: Path) -> None:
     engine = ENGINES[name](tmp_path)
+    engine.begin_anew()
     with SyncGraph.open(engine.address, changes=True) as graph:
         use(graph)
     engine.drop()

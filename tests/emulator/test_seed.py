@@ -376,6 +376,7 @@ def test_nothing_but_the_emulator_hands_chance_in() -> None:
     serve = (ROOT / "src/guanxi/cli/service/serve.py").read_text("utf-8")
     assert "emulator" not in serve
     assert found == {
+        "console/acting.py": {"service.chance"},
         "service/admin.py": {"service.chance"},
         "service/app.py": {"self._service.chance"},
         "service/handlers/login.py": {"service.chance"},

@@ -206,7 +206,7 @@ def test_a_new_group_has_an_unused_id(
 ) -> None:
     [caller] = fresh(documented)
     drawn = iter([5, 5, 5, 6])
-    monkeypatch.setattr(group_ids, "randbelow", lambda _: next(drawn))
+    monkeypatch.setattr(group_ids, "number_below", lambda *_: next(drawn))
     groups = [call(documented, e.CREATE_GROUP, caller, {"tag": name}).data for name in "ab"]
     assert groups == [{"tagid": 100_005}, {"tagid": 100_006}]
 

@@ -41,6 +41,9 @@ class Engine(Protocol):
     async def open(self, clock: Callable[[], int]) -> Store:
         """Open the store; create it if it does not exist. ``clock`` returns nanoseconds."""
 
+    def begin_anew(self) -> None:
+        """Have no store, so that the next opening creates one; before the first opening."""
+
     def drop(self) -> None:
         """Delete the store, which must be closed everywhere."""
 
@@ -58,6 +61,9 @@ class SQLite:
 
     async def open(self, clock: Callable[[], int]) -> Store:
         return await SQLiteStore.open(self.address, create=True, clock=clock)
+
+    def begin_anew(self) -> None:
+        assert not Path(self.address).exists()
 
     def drop(self) -> None:
         for file in self._folder.glob("guanxi.db*"):
@@ -95,6 +101,7 @@ class PostgreSQL:
 
     def __init__(self, _folder: Path) -> None:
         reusable = postgres.reusable_schemas
+        self._is_reused = bool(reusable)
         self.address = reusable.pop() if reusable else postgres.new_schema()
         self._created = False
 
@@ -103,6 +110,12 @@ class PostgreSQL:
             await schema.init(self.address, distribute=True)
         self._created = True
         return await PostgreSQLStore.open(self.address, create=True, clock=clock)
+
+    def begin_anew(self) -> None:
+        assert not self._created
+        if self._is_reused:
+            postgres.reusable_schemas.append(self.address)
+            self.address, self._is_reused = postgres.new_schema(), False
 
     def drop(self) -> None:
         if postgres.has_citus():

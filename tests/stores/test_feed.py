@@ -376,6 +376,7 @@ async def test_the_deletion_of_a_large_group_says_who_left_it(
 async def test_a_store_is_created_with_its_feed(engine: Engine) -> None:
     if "postgresql" in engine.address:
         postgres.skip_on_citus("`store init --distribute` creates a store there")
+    engine.begin_anew()
     store = await open_store(engine.address, create=True, changes=True)
     await people(store, 1)
     assert kinds((await store.changes()).items) == [("account", 1, 0)]

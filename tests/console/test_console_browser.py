@@ -35,6 +35,12 @@ def used(browser: Chrome, filled: Operated) -> Operated:
     return service
 
 
+def until_shown(browser: Chrome, selector: str, text: str) -> None:
+    """Wait until a part of the page, which renews itself, contains a text."""
+    script = "return document.querySelector(arguments[0]).textContent"
+    waiting(browser).until(lambda _: text in browser.execute_script(script, selector))
+
+
 def test_every_page_is_accessible_and_fits(browser: Chrome, used: Operated) -> None:
     schemes = ("light", "dark")
     for path in ("/sign-in", *PAGES):
@@ -54,9 +60,9 @@ def test_ban_see_it_arrive_erase(browser: Chrome, used: Operated) -> None:
     browser.get(f"{home}/changes")
     assert "No change yet" in find(browser, "#changes").text
     used.add({4: "新名"})
-    waiting(browser).until(lambda _: "新名" in find(browser, "#changes").text)
+    until_shown(browser, "#changes", "新名")
     used.add({5: "戊"})  # the stream goes on after the first
-    waiting(browser).until(lambda _: "戊" in find(browser, "#changes").text)
+    until_shown(browser, "#changes", "戊")
     browser.get(f"{home}/accounts?q=4")
     find(browser, "tbody a").click()
     waiting(browser).until(lambda _: find(browser, "#ban"))
@@ -65,7 +71,7 @@ def test_ban_see_it_arrive_erase(browser: Chrome, used: Operated) -> None:
     browser.get(f"{home}/accounts/4/erase")
     find(browser, "[name=typed]").send_keys("4")
     assert press(browser, "button.danger") == "The erasure has begun"
-    waiting(browser).until(lambda _: "Finished at" in find(browser, "#erasure").text)
+    until_shown(browser, "#erasure", "Finished at")
     browser.get(f"{home}/audit?mid=4")
     rows = [one.text for one in browser.find_elements(By.CSS_SELECTOR, "tbody code")]
     assert rows == ["DELETE /accounts/{mid}", "PUT /accounts/{mid}/state"]

@@ -27,7 +27,7 @@ PAGES = (
     *("/", "/accounts", "/accounts?q=1", "/accounts/1", "/accounts/1/lists/followings"),
     *("/accounts/1/lists/followers", "/accounts/1/sessions", "/accounts/1/erase"),
     *("/accounts/1/act", "/accounts/1/deregister", "/two", "/two?a=1&b=2", "/changes?oldest=1"),
-    "/audit",
+    *("/audit", "/check"),
 )
 
 
@@ -189,6 +189,19 @@ def test_change_an_account_and_find_it_in_the_audit_log(service: Operated) -> No
     assert "anna" in page
 
 
+def test_what_is_refused_is_in_the_audit_log_too(service: Operated) -> None:
+    service.add({73: "在"})
+    visitor = service.visitor()
+    visitor.visit("/console/accounts/73")
+    form = visitor.form("Ban")
+    body = f"_csrf={form.fields['_csrf']}&reason=x".encode()
+    visitor.send("POST", "/console/accounts/74/ban", body, Origin=service.admin_url)
+    assert audited(service, 74) == [("configured", "PUT /accounts/{mid}/state", 404)]
+    visitor.send("POST", "/console/accounts/74/edit", body, Origin=service.admin_url)
+    assert audited(service, 74)[0] == ("configured", "PUT /accounts/{mid}", 404)
+    assert service.do(lambda store: store.account(74)) is None, "a form creates no account"
+
+
 def test_erase_only_what_was_typed(service: Operated) -> None:
     service.add({71: "去", 72: "留"}, (72, 71))
     visitor = service.visitor()
@@ -284,5 +297,12 @@ def test_the_overview_says_what_is_wrong(hostile: Operated) -> None:
     visitor = hostile.visitor()
     page = visitor.visit("/console/")
     assert "The store was not checked within the last month" in page
+    visitor.visit("/console/check")
+    page, until = visitor.submit("Start a check"), time.monotonic() + 20
+    while "<strong>No faults</strong>" not in page and time.monotonic() < until:
+        page = visitor.visit("/console/check")
+    assert "<strong>No faults</strong>" in page
+    assert hostile.do(lambda store: store.note("checked")) is not None
+    assert audited(hostile, 0)[0] == ("configured", "check", 200)
     hostile.token("soon", Scope.READ)
     assert "The token soon ends within 1 days" in visitor.visit("/console/")

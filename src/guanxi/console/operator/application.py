@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from guanxi.accounts.administrators import Scope as Permits
-from guanxi.console.operator import account, accounts, audit, changes, lists, overview, two
+from guanxi.console.operator import account, accounts, audit, changes, check, lists, overview, two
 from guanxi.console.operator.desk import SIGN_IN, SIGN_OUT, Desk, SignedOut
 from guanxi.console.operator.samples import SECONDS, Samples
 from guanxi.service import logs
@@ -39,6 +39,7 @@ _ENTRIES = (
     Entry(two.PATH, Text("两个账号", "Two accounts")),
     Entry(changes.PATH, Text("变更", "Changes")),
     Entry(audit.PATH, Text("审计", "Audit log")),
+    Entry(check.PATH, Text("检查", "Check")),
 )
 _MODULES = (accounts, account, lists, two, changes, audit)
 #: The longest text that is looked up as a token.
@@ -54,6 +55,7 @@ class Console:
         clock = operated.service.clock
         self._samples = Samples(lambda: totals(operated.cells), lambda: clock() / 1e9)
         self._overview = overview.Overview(self._desk, self._samples)
+        self._check = check.Check(self._desk)
         pages = Starlette(
             routes=self._routes(),
             exception_handlers={
@@ -78,6 +80,7 @@ class Console:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            await self._check.stop()
 
     async def _sample(self) -> None:
         while True:
@@ -88,7 +91,7 @@ class Console:
         site = self._desk.site
         handlers: dict[str, dict[str, Callable[[Request], Awaitable[Response]]]] = {}
         verbs = [verb for module in _MODULES for verb in module.verbs(self._desk)]
-        for method, path, handle in (*self._overview.verbs(), *verbs):
+        for method, path, handle in (*self._overview.verbs(), *self._check.verbs(), *verbs):
             handlers.setdefault(path, {})[method] = self._guarded(handle)
         handlers[SIGN_IN] = {"GET": self._sign_in, "POST": self._signed_in}
         handlers[SIGN_OUT] = {"POST": self._sign_out}

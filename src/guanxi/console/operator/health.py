@@ -167,7 +167,7 @@ _NOT_CHECKED = Problem(
     "warn",
     Text("库在最近一个月内没有完整检查过", "The store was not checked within the last month"),
     Text(
-        "请运行 guanxi check，它可与服务同时进行。",
-        "Run guanxi check; the service can go on meanwhile.",
+        "请在检查页开始，或运行 guanxi check；服务照常进行。",
+        "Start one on the page Check, or run guanxi check; the service goes on meanwhile.",
     ),
 )

@@ -42,6 +42,7 @@ PAGES = {
     "console-erase": f"/accounts/{HERO}/erase",
     "console-changes": "/changes?oldest=1",
     "console-audit": "/audit",
+    "console-check": "/check",
     "console-overview": "/",
 }
 #: The images of docs/.

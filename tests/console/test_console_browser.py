@@ -43,7 +43,7 @@ def until_shown(browser: Chrome, selector: str, text: str) -> None:
 
 def test_every_page_is_accessible_and_fits(browser: Chrome, used: Operated) -> None:
     schemes = ("light", "dark")
-    for path in ("/sign-in", *PAGES):
+    for path in ("/sign-in", *PAGES)[:: count(3, 1)]:
         browser.get(f"{used.admin_url}/console{path}")
         for scheme in schemes[: count(2, 1)]:
             prefer(browser, scheme)

@@ -8,6 +8,7 @@ names are copied to docs/images.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome
@@ -46,6 +48,19 @@ PAGES = {
 SIZES = ((1280, 900, 1), (390, 844, 2))
 SCHEMES = ("light", "dark")
 LANGUAGES = ("zh", "en")
+#: Those of ``guanxi manage``; ``HOME`` is the account's path, ``PLAN`` that of its newest plan.
+MANAGE = {
+    "manage": "/",
+    "manage-overview": "HOME",
+    "manage-list": "HOME/lists/followings",
+    "manage-groups": "HOME/groups",
+    "manage-snapshots": "HOME/snapshots",
+    "manage-difference": "HOME/difference",
+    "manage-transfer": "HOME/transfer",
+    "manage-migrate": "/migrate",
+    "manage-plans": "HOME/plans",
+    "manage-plan": "PLAN",
+}
 #: The images of docs/.
 KEPT = (
     "start-1280-light-en",
@@ -53,6 +68,9 @@ KEPT = (
     "endpoint-1280-dark-en",
     "requests-1280-light-en",
     "faults-390-light-en",
+    "manage-list-1280-light-en",
+    "manage-plan-1280-light-en",
+    "manage-difference-1280-dark-en",
 )
 
 
@@ -119,6 +137,72 @@ def press(driver: Chrome, selector: str) -> None:
     WebDriverWait(driver, 20).until(lambda one: one.find_elements(By.CSS_SELECTOR, ".notice.done"))
 
 
+@contextmanager
+def manage(facts: dict[str, Any], folder: Path) -> Iterator[str]:
+    """Yield the address that opens ``guanxi manage`` for the demo's main account."""
+    data = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    environment = os.environ | data | {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+    parts = {name: facts[name] for name in ("sessdata", "bili_jct")}
+    (folder / "guanxi").mkdir()
+    saved = folder / "guanxi" / "credentials.json"
+    saved.write_text(json.dumps({f"default@{facts['base_url']}": parts}))
+    saved.chmod(0o600)
+    command = [sys.executable, "-m", "guanxi", "manage", "--no-browser", "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--base-url", facts["base_url"]],
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def use_manage(facts: dict[str, Any], driver: Chrome, opening: str) -> tuple[str, str]:
+    """Take two snapshots, between which lists change, and make a plan; return HOME and PLAN."""
+    url = opening.partition("/open")[0]
+    driver.get(opening)
+    click(driver, "form[action$=saved] button", "#take")
+    home = urlsplit(driver.current_url).path
+    credential = Credential(sessdata=facts["sessdata"], bili_jct=facts["bili_jct"])
+    snapshot(driver, posted=True)
+    with SyncClient(base_url=facts["base_url"], credential=credential) as client:
+        followings = [one.mid for one in client.relation.iter_followings(HERO)]
+        names = ("朋友", "music", "去年的展览")
+        ids = [client.relation.create_group(name).id for name in names]
+        for number, group in enumerate(ids):
+            client.relation.set_groups(followings[number * 7 : number * 7 + 9], [group])
+        for mid in followings[-5:]:
+            client.relation.unfollow(mid)
+        for mid in (53456, 4, 9003):
+            with suppress(ResponseCodeException):
+                client.relation.follow(mid)
+    driver.get(url + home)
+    snapshot(driver)
+    driver.get(f"{url}{home}/lists/followings?mutual=no")
+    for box in driver.find_elements(By.CSS_SELECTOR, "tbody input[name=chosen]")[:6]:
+        driver.execute_script("arguments[0].click()", box)
+    click(driver, ".chosen button[title]", "#acts")
+    return home, urlsplit(driver.current_url).path
+
+
+def click(driver: Chrome, selector: str, then: str) -> None:
+    """Click a button, and wait until the page has what ``then`` selects."""
+    driver.execute_script("arguments[0].click()", find(driver, selector))
+    WebDriverWait(driver, 60).until(lambda one: one.find_elements(By.CSS_SELECTOR, then))
+
+
+def snapshot(driver: Chrome, *, posted: bool = False) -> None:
+    """Take a snapshot on the overview, and wait until it is there."""
+    if posted:
+        driver.execute_script("arguments[0].click()", find(driver, "[name=last_posted]"))
+    click(driver, "form[action$=snapshots] button", "#work.notice")
+
+
 def shoot(driver: Chrome, url: str, pages: Mapping[str, str], folder: Path) -> None:
     """Write the screenshots of pages, each a name and a path below ``url``, into a folder."""
     command = driver.execute_cdp_cmd
@@ -162,6 +246,16 @@ def main() -> None:
     ):
         use(facts, driver)
         shoot(driver, facts["base_url"], PAGES, folder)
+        with (
+            tempfile.TemporaryDirectory() as data,
+            manage(facts, Path(data)) as opening,
+        ):
+            home, plan = use_manage(facts, driver, opening)
+            paths = {
+                name: path.replace("HOME", home).replace("PLAN", plan)
+                for name, path in MANAGE.items()
+            }
+            shoot(driver, opening.partition("/open")[0], paths, folder)
     for name in KEPT:
         shutil.copy(folder / f"{name}.png", IMAGES / f"{name}.png")
     print(f"{len([*folder.glob('*.png')])} images in {folder}")

@@ -98,12 +98,19 @@ class Visitor:
     def page(self) -> str:
         return self.answer.raw.decode()
 
-    def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        kind: str = "application/x-www-form-urlencoded",
+        **headers: str,
+    ) -> Answer:
         """Send a request with the cookies, and keep those of the response; follow nothing."""
         sent = {**self._headers, **{name.replace("_", "-"): one for name, one in headers.items()}}
         sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         if body:
-            sent["Content-Type"] = "application/x-www-form-urlencoded"
+            sent["Content-Type"] = kind
         with closing(HTTPConnection(urlsplit(self._url).netloc, timeout=30)) as connection:
             connection.request(method, path, body, sent)
             response = connection.getresponse()

@@ -12,9 +12,10 @@ import pytest
 import uvicorn
 from msgspec import Struct
 
-from guanxi import Credential
+from guanxi import Credential, SyncClient
 from guanxi.manage.application import OPEN, Pages
 from guanxi.testing import RunningService, running
+from guanxi.toolbox.archive import Archive, Identity
 from tests.browser import browser, running_browser
 from tests.console.visitor import Visitor
 
@@ -61,6 +62,19 @@ class Manage(Struct):
         self.vault.save(self.service.base_url, str(mid), credential)
         return f"{self.service.base_url.removeprefix('http://').replace(':', '-')}-{mid}"
 
+    def archive(self, mid: int) -> str:
+        """Let the vault have a credential, and make an empty archive; return the account's key."""
+        key = self.keep(mid)
+        identity = Identity(self.service.base_url, mid, f"account {mid}")
+        Archive.create(self.folder / f"{key}.db", identity).close()
+        return key
+
+    def followings(self, mid: int) -> set[int]:
+        """Return whom an account follows on the server."""
+        credential = self.vault.load(self.service.base_url, str(mid))
+        with SyncClient(base_url=self.service.base_url, credential=credential) as client:
+            return {item.mid for item in client.relation.iter_followings(mid)}
+
     def wait(self) -> None:
         """Wait until no work runs."""
         until = time.monotonic() + 60
@@ -104,3 +118,14 @@ def manage(service: RunningService, tmp_path: Path) -> Iterator[Manage]:
             pages.desk.close(10)
             server.should_exit = True
             thread.join(10)
+
+
+@pytest.fixture
+def at_home(manage: Manage) -> tuple[Manage, Visitor, str]:
+    """The pages, a visitor on the overview of account 1, and its path, after a snapshot."""
+    key = manage.archive(1)
+    visitor = manage.visitor()
+    visitor.visit(f"/a/{key}")
+    visitor.submit("Take a snapshot")
+    manage.wait()
+    return manage, visitor, f"/a/{key}"

@@ -5,37 +5,19 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from urllib.parse import urlencode
 
-import pytest
-
-from guanxi import SyncClient
+from guanxi import Credential, SyncClient
 from guanxi.manage import plans
-from guanxi.toolbox.archive import Archive, Identity
+from guanxi.manage.application import FACES, Pages
+from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.notes import note_of
 from tests.console.visitor import Visitor
 from tests.manage.conftest import Manage
 from tests.service.client import send
+from tests.toolbox.archives import add_snapshot, item
 
 HOSTILE = "<b onclick='x()'>\u202e&amp;\x1b[2J"
-
-
-def followings(manage: Manage, mid: int) -> set[int]:
-    credential = manage.vault.load(manage.service.base_url, str(mid))
-    with SyncClient(base_url=manage.service.base_url, credential=credential) as client:
-        return {item.mid for item in client.relation.iter_followings(mid)}
-
-
-@pytest.fixture
-def at_home(manage: Manage) -> tuple[Manage, Visitor, str]:
-    """The pages, a visitor on the overview of account 1, and its path, after a snapshot."""
-    key = manage.keep(1)
-    identity = Identity(manage.service.base_url, 1, "me")
-    Archive.create(manage.folder / f"{key}.db", identity).close()
-    visitor = manage.visitor()
-    visitor.visit(f"/a/{key}")
-    visitor.submit("Take a snapshot")
-    manage.wait()
-    return manage, visitor, f"/a/{key}"
 
 
 def test_the_pages_open_once_with_their_token(manage: Manage) -> None:
@@ -100,17 +82,17 @@ def test_a_snapshot_then_filters_then_a_plan_then_undo(
     assert [name for name in ("Cat", "dog", "eel", "fox") if name in page] == ["dog", "eel", "fox"]
     page = visitor.submit("Make a plan", action="unfollow", chosen="4")
     assert "chosen by you" in page
-    assert followings(manage, 1) == {2, 3, 4, 5}  # nothing happens before the next step
+    assert manage.followings(1) == {2, 3, 4, 5}  # nothing happens before the next step
     visitor.submit("Apply now")
     manage.wait()
     page = visitor.visit(visitor.path)
     assert "1 of 1 acts were done" in page
-    assert followings(manage, 1) == {2, 3, 5}
+    assert manage.followings(1) == {2, 3, 5}
     page = visitor.submit("Plan to undo it")
     assert "Follow · 1" in page
     visitor.submit("Apply now")
     manage.wait()
-    assert followings(manage, 1) == {2, 3, 4, 5}
+    assert manage.followings(1) == {2, 3, 4, 5}
     assert visitor.visit(f"{home}/plans").count("tag good") == 2
 
 
@@ -205,3 +187,103 @@ def test_whoever_is_signed_out_is_sent_to_sign_in(
     assert "sign in by QR code first" in page
     assert visitor.path == "/sign-in"
     assert manage.pages.desk.state() is not None
+
+
+def test_a_note_is_written_in_its_cell(at_home: tuple[Manage, Visitor, str]) -> None:
+    manage, visitor, home = at_home
+    visitor.visit(f"{home}/lists/followings")
+    note = f"{home}/lists/followings/note/3"
+    part = visitor.send("GET", note, HX_Request="true").raw.decode()
+    assert "<html" not in part
+    assert 'aria-label="Note about dog"' in part
+    token = visitor.form("Make a plan").fields["_csrf"]
+    body = urlencode({"_csrf": token, "text": HOSTILE}).encode()
+    headers = {"Origin": manage.url, "HX_Request": "true"}
+    part = visitor.send("POST", note, body, **headers).raw.decode()
+    assert "&lt;b onclick" in part
+    assert "<html" not in part
+    with Archive.open(manage.folder / f"{home.removeprefix('/a/')}.db") as archive:
+        assert note_of(archive, 3) == HOSTILE
+    part = visitor.send("GET", f"{note}?shown=1", HX_Request="true").raw.decode()
+    assert "<textarea" not in part
+    assert "&lt;b onclick" in part
+
+
+def test_views_keep_their_columns(at_home: tuple[Manage, Visitor, str]) -> None:
+    _, visitor, home = at_home
+    visitor.visit(f"{home}/lists/followings?columns=name&columns=fans&sort=name")
+    page = visitor.submit("Save", view="fans")
+    assert "columns=name%2Cfans" in page
+    page = visitor.visit(f"{home}/lists/followings?columns=name%2Cfans&sort=name")
+    assert page.count('<th scope="col"') == 3
+
+
+def test_what_is_not_read_is_said(at_home: tuple[Manage, Visitor, str]) -> None:
+    manage, visitor, home = at_home
+    page = visitor.visit(f"{home}/lists/followings?mutual=no")
+    assert "3 not read yet</a> – take a snapshot with" in page
+    page = visitor.visit(f"{home}/lists/followings?mutual=no&read=no")
+    assert page.count('name="chosen"') == 3
+    visitor.visit(home)
+    visitor.submit("Take a snapshot", last_posted="1")
+    manage.wait()
+    assert "not read" not in visitor.visit(f"{home}/lists/followings").split("<table")[1]
+
+
+def test_the_account_that_guanxi_login_saved_is_offered(manage: Manage) -> None:
+    session = manage.service.sign_in(2)
+    credential = Credential(session.sessdata, session.bili_jct)
+    manage.vault.save(manage.service.base_url, "default", credential)
+    visitor = manage.visitor()
+    before = len(manage.service.requests_to("web.nav"))
+    assert "The account that guanxi login saved" in visitor.visit("/")
+    assert len(manage.service.requests_to("web.nav")) == before  # looking sends nothing
+    page = visitor.submit("Use this account")
+    assert "Cat" in page
+    assert "There is no snapshot yet" in page
+    assert "The account that guanxi login saved" not in visitor.visit("/")
+    assert str(credential.sessdata) not in visitor.page
+
+
+def test_faces_are_shown_only_where_they_are_wanted(
+    at_home: tuple[Manage, Visitor, str], tmp_path: Path
+) -> None:
+    manage, visitor, home = at_home
+    with Archive.open(manage.folder / f"{home.removeprefix('/a/')}.db") as archive:
+        for mid, face in (
+            (2, "http://i0.hdslb.com/a.jpg"),
+            (3, "https://attacker.example/b.jpg"),
+            (4, "javascript:x()"),
+        ):
+            archive.db.execute("UPDATE profile SET face = ? WHERE mid = ?", (face, mid))
+    assert "<img" not in visitor.visit(f"{home}/lists/followings")
+    manage.pages._panel.site.image_hosts = frozenset(FACES)
+    page = visitor.visit(f"{home}/lists/followings")
+    assert re.findall(r'<img src="([^"]*)"', page) == ["https://i0.hdslb.com/a.jpg"]
+    with_faces = Pages(manage.vault, folder=tmp_path, faces=True)
+    policy = with_faces._panel.site._headers["Content-Security-Policy"]
+    assert "img-src 'self' https://i0.hdslb.com https://i1.hdslb.com https://i2" in policy
+
+
+def test_pages_of_3000_followings_are_small(manage: Manage) -> None:
+    key = manage.archive(1)
+    with Archive.open(manage.folder / f"{key}.db") as archive:
+        for start in (10, 30):
+            listed = [
+                item(
+                    start + one,
+                    name=f"account {one}",
+                    sign="a sign of an account " * 3,
+                    groups=[one % 12 + 1],
+                )
+                for one in range(3_000)
+            ]
+            groups = [(one, f"group {one}") for one in range(1, 13)]
+            add_snapshot(archive, 1_700_000_000 + start, groups, followings=listed)
+    visitor = manage.visitor()
+    for page in ("", "/lists/followings", "/groups", "/snapshots", "/difference", "/transfer"):
+        visitor.visit(f"/a/{key}{page}")
+        assert visitor.answer.status == 200
+        assert len(visitor.answer.raw) < 100_000, page
+    page = visitor.visit(f"/a/{key}/lists/followings?start=2960")
+    assert page.count('name="chosen"') == 40

@@ -18,7 +18,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from guanxi.manage.pages import lists, plans, sign_in, snapshots, start, work
+from guanxi.manage.pages import (
+    groups,
+    lists,
+    migrate,
+    plans,
+    sign_in,
+    snapshots,
+    start,
+    transfer,
+    work,
+)
 from guanxi.manage.panel import Panel, Verb
 from guanxi.manage.people import People, Vault
 from guanxi.manage.work import Desk
@@ -31,20 +41,27 @@ from guanxi.web.site import Site
 
 NAME = Text("guanxi 管理", "guanxi manage")
 OPEN = "/open"
+#: The hosts of faces, as the documents name them.
+FACES = ("i0.hdslb.com", "i1.hdslb.com", "i2.hdslb.com")
 _COOKIE = "guanxi_manage"
-_MODULES = (start, sign_in, snapshots, lists, plans, work)
+_MODULES = (start, sign_in, snapshots, lists, groups, plans, transfer, migrate, work)
 
 
 class Pages:
     """The pages of one process. ``application`` is what is served."""
 
     def __init__(
-        self, vault: Vault, *, base_url: str | None = None, folder: Path | None = None
+        self,
+        vault: Vault,
+        *,
+        base_url: str | None = None,
+        folder: Path | None = None,
+        faces: bool = False,
     ) -> None:
-        """As ``People``."""
+        """As ``People``. ``faces``: whether the browser loads faces from the documents' hosts."""
         self.token = secrets.token_urlsafe(24)
         self.desk = Desk()
-        site = Site(NAME, (), ["guanxi.manage"])
+        site = Site(NAME, (), ["guanxi.manage"], image_hosts=FACES if faces else ())
         self._panel = Panel(People(vault, base_url, folder), self.desk, site)
         self._sessions: Sessions[bool] = Sessions(_COOKIE)
         routes = Starlette(

@@ -16,7 +16,7 @@ from guanxi.manage.work import Job, Outcome
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
 from guanxi.text import Text
-from guanxi.toolbox import migrate, notes
+from guanxi.toolbox import labels, migrate, notes
 from guanxi.toolbox.apply import apply
 from guanxi.toolbox.archive import Archive, Identity
 from guanxi.toolbox.backup import backup
@@ -63,12 +63,14 @@ def snapshot(person: Person, page: Callable[[int], str], *, last_posted: bool = 
             found = backup(client, archive, _now(), on_progress=on_progress)
             if last_posted:
                 read_last_posted(client, archive, _now(), on_progress=on_progress)
-        cut = [name for name, reading in found.readings.items() if not reading.complete]
+        readings = found.readings.items()
+        cut = [labels.LISTS[name] for name, reading in readings if not reading.complete]
+        names = "、".join(one.zh for one in cut)
         zh = f"快照 {found.snapshot} 已完成，{found.calls} 次请求"
         en = f"Snapshot {found.snapshot} is complete, with {found.calls} requests"
         if cut:
-            zh = f"快照 {found.snapshot} 已完成，但不完整的列表有：{'、'.join(cut)}"
-            en = f"Snapshot {found.snapshot} is done; not complete: {', '.join(cut)}"
+            zh = f"快照 {found.snapshot} 已完成，但不完整的列表有：{names}"
+            en = f"Snapshot {found.snapshot} is done; not complete: {', '.join(map(str, cut))}"
         return Outcome(Text(f"{zh}。", f"{en}."), page(found.snapshot))
 
     return job
@@ -116,5 +118,23 @@ def migration(
         total = made.header.total
         text = Text(f"需要 {total} 项操作。", f"{total} acts are needed.")
         return Outcome(text, page(name))
+
+    return job
+
+
+def check(person: Person, page: str) -> Job:
+    """Return the job that reads the target of a migration again, so that both can be compared.
+
+    ``page`` is the path of the migration's page.
+    """
+
+    def job(on_progress: OnProgress) -> Outcome:
+        with person.at_work() as (client, archive):
+            found = backup(client, archive, _now(), on_progress=on_progress)
+        text = Text(
+            f"目标账号已重新读取（快照 {found.snapshot}），两者的差别如下。",
+            f"The target was read again as snapshot {found.snapshot}; what differs is below.",
+        )
+        return Outcome(text, page)
 
     return job

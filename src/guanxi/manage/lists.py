@@ -80,6 +80,11 @@ FILTERS = {
     "posted_after": Filter(
         Text("最后发布不早于", "Last posted, from"), "date", "last_posted >= {0}"
     ),
+    "read": _flag(
+        Text("已读取最近发布", "Last posted is read"),
+        "last_posted_read IS NOT NULL",
+        "last_posted_read IS NULL",
+    ),
     "posted_before": Filter(
         Text("最后发布早于", "Last posted, before"), "date", "last_posted < {0}"
     ),
@@ -131,7 +136,7 @@ LISTS = {
         ),
     ),
     "followers": ListView(
-        tuple(name for name in FILTERS if name not in ("group", "grouped", "special")),
+        tuple(name for name in FILTERS if name not in ("group", "grouped", "special", "read")),
         (
             *("name", "sign", "mutual", "followed", "since", "last_posted", "fans", "posts"),
             *("state", "note"),
@@ -195,6 +200,12 @@ class Query(Struct, frozen=True):
             return structs.replace(self, descending=not self.descending)
         return structs.replace(self, sort=column, descending=COLUMNS[column].descending)
 
+    def narrowed(self, key: str, value: str) -> Query:
+        """Return the query with one more filter; a list that has no such filter stays as it is."""
+        if key not in LISTS[self.list].filters:
+            return self
+        return structs.replace(self, filters={**self.filters, key: value})
+
     @property
     def where(self) -> str:
         """The condition over the list's view, ``1`` without a filter; see ``Selection.where``."""
@@ -214,6 +225,12 @@ def count(archive: Archive, query: Query) -> int:
     """Return how many accounts match. Raise ArchiveError."""
     with archive.query(f"SELECT count(*) FROM {query.list} WHERE {query.where}") as found:
         return int(found.fetchone()[0])
+
+
+def unread(archive: Archive, query: Query) -> int:
+    """Return of how many that match nobody has read when they last posted; 0 for other lists."""
+    narrowed = query.narrowed("read", "no")
+    return 0 if narrowed is query else count(archive, narrowed)
 
 
 def rows(archive: Archive, query: Query, start: int, limit: int) -> list[sqlite3.Row]:
@@ -236,6 +253,12 @@ def mids(archive: Archive, query: Query) -> Iterator[int]:
     with archive.query(f"SELECT mid FROM {query.list} WHERE {query.where}") as found:
         for row in found:
             yield row["mid"]
+
+
+def faces(archive: Archive, mids: Iterable[int]) -> dict[int, str]:
+    """Return the addresses of the faces of accounts, by mid."""
+    found = archive.rows(f"SELECT mid, face FROM accounts WHERE {among(mids)}")
+    return {row["mid"]: row["face"] for row in found}
 
 
 def groups(archive: Archive) -> dict[str, int]:

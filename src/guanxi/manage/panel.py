@@ -16,6 +16,7 @@ from guanxi.manage.jobs import Person
 from guanxi.manage.people import People, SignedOut
 from guanxi.manage.work import Desk, Job
 from guanxi.text import Text
+from guanxi.toolbox import labels
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import ArchiveMissing, ToolError
 from guanxi.web.forms import Refusal
@@ -27,6 +28,8 @@ Verb = tuple[str, str, Callable[[Request], Awaitable[Response]]]
 SIGN_IN = "/sign-in"
 #: Below this path and the account's key are the pages of one account.
 ACCOUNT = "/a"
+#: What a person reads for the part of the work that runs; others are not named.
+WORK_PARTS = labels.LISTS | {"last_posted": Text("最近发布的时间", "when they last posted")}
 
 
 class Panel(NamedTuple):
@@ -57,7 +60,7 @@ class Panel(NamedTuple):
     ) -> Response:
         """Return a page, with the work that runs and the account that the page is about."""
         key = request.path_params.get("key", "")
-        values |= {"work": self.desk.state(), "key": key, "home": self.account}
+        values |= {"work": self.desk.state(), "work_parts": WORK_PARTS, "key": key}
         return self.site.page(request, template, notice=notice, **values)
 
     async def start(

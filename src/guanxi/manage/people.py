@@ -15,6 +15,9 @@ from guanxi.text import Text
 from guanxi.toolbox.archive import Archive, Identity, default_path, identity_of, server_name
 from guanxi.toolbox.errors import ArchiveError, ArchiveMissing, ToolError
 
+#: The name that ``guanxi login`` saves an account under.
+_DEFAULT = "default"
+
 
 class Vault(Protocol):
     """Where credentials are saved, by server and name; raises ValueError for a damaged one."""
@@ -68,6 +71,38 @@ class People:
         found = [self._known(key) for key in keys]
         return sorted(found, key=lambda one: (one.identity is None, _name(one), one.key))
 
+    def has_default(self) -> bool:
+        """Return whether ``guanxi login`` has saved an account that has no archive yet.
+
+        Nothing is sent: only a credential with its account's mid can be compared with those that
+        have an archive. Raise ValueError for a damaged credential.
+        """
+        saved = self._vault.load(self.base_url or "", _DEFAULT)
+        if saved is None:
+            return False
+        server = server_name(self.base_url)
+        known = {
+            str(one.identity.mid)
+            for one in self.all()
+            if one.identity is not None and one.identity.server == server
+        }
+        is_used = any(person.credential == saved for person in self._signed.values())
+        return not is_used and (saved.dedeuserid or "") not in known
+
+    def use_default(self) -> str:
+        """Return the key of the account that ``guanxi login`` saved; one request finds it out.
+
+        Raise SignedOut without one, NotSignedIn if the server does not accept it, and ApiException
+        if it cannot be reached.
+        """
+        saved = self._vault.load(self.base_url or "", _DEFAULT)
+        if saved is None:
+            raise SignedOut("没有保存的账号，请扫码登录", "no account is saved: sign in by QR code")
+        with SyncClient(base_url=self.base_url, credential=saved) as client:
+            person = self._of(identity_of(client), saved)
+        self._signed[person.path.stem] = person
+        return person.path.stem
+
     def archive(self, key: str) -> Archive:
         """Return the archive of an account, opened. Raise ArchiveMissing and as Archive.open."""
         if key in self._signed:
@@ -84,7 +119,7 @@ class People:
         if key not in self._signed:
             with self.archive(key) as archive:
                 identity = archive.identity
-            for name in (str(identity.mid), "default"):
+            for name in (str(identity.mid), _DEFAULT):
                 credential = self._vault.load(_server(identity), name)
                 if credential is not None and self._is_of(credential, identity):
                     self._signed[key] = self._of(identity, credential)

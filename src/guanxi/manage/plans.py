@@ -21,6 +21,7 @@ from guanxi.toolbox.errors import PlanError
 from guanxi.toolbox.journal import Report
 from guanxi.toolbox.plan import Header, Plan
 from guanxi.toolbox.planning import plan
+from guanxi.toolbox.regroup import plan_group
 from guanxi.toolbox.selection import Selection, Words
 from guanxi.toolbox.undo import undo
 
@@ -64,16 +65,22 @@ def make(
     off: bool = False,
 ) -> Kept:
     """Make a plan as ``planning.plan`` does, in the archive's folder. Raise as it does."""
-    path = _new_path(archive, command, now)
+    path = new_path(archive, command, now)
     made = plan(archive, path, command, selection, now, words=words, to=to, add=add, off=off)
-    return _kept(archive, made)
+    return kept_of(archive, made)
+
+
+def make_group(archive: Archive, now: int, words: Words, *, old: str, new: str) -> Kept:
+    """Make the plan that creates, renames or deletes a group. Raise as ``plan_group``."""
+    path = new_path(archive, "group", now)
+    return kept_of(archive, plan_group(archive, path, now, old=old, new=new, words=words))
 
 
 def make_undo(archive: Archive, name: str, now: int, words: Words) -> Kept:
     """Make the plan that takes back what a plan did. Raise PlanError or OSError."""
-    return _kept(
+    return kept_of(
         archive,
-        undo(archive, get(archive, name), _new_path(archive, "undo", now), now, words=words),
+        undo(archive, get(archive, name), new_path(archive, "undo", now), now, words=words),
     )
 
 
@@ -122,14 +129,15 @@ def _names(archive: Archive) -> list[str]:
 
 def _read(archive: Archive, name: str) -> Kept:
     try:
-        return _kept(archive, Plan.open(_path(archive, name)))
+        return kept_of(archive, Plan.open(_path(archive, name)))
     except (PlanError, OSError) as error:
         first = error.args[0] if error.args else ""
         fault = first if isinstance(first, Text) else Text.of(str(error))
         return Kept(name, fault=fault)
 
 
-def _kept(archive: Archive, opened: Plan) -> Kept:
+def kept_of(archive: Archive, opened: Plan) -> Kept:
+    """Return a plan that lies where this archive's plans do, with what became of it."""
     return Kept(name_of(archive, opened), opened.header, journal.report(archive, opened))
 
 
@@ -139,7 +147,7 @@ def _path(archive: Archive, name: str) -> Path:
     return plans_folder(archive.path) / f"{name}.plan"
 
 
-def _new_path(archive: Archive, command: str, now: int) -> Path:
+def new_path(archive: Archive, command: str, now: int) -> Path:
     """Return a path that no plan has, named after the time in UTC and the command."""
     plans_folder(archive.path).mkdir(mode=0o700, parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))

@@ -10,8 +10,8 @@ import codecs
 import csv
 import re
 from collections.abc import Iterable, Iterator
-from io import TextIOWrapper
-from itertools import chain
+from io import StringIO, TextIOWrapper
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -47,6 +47,8 @@ COLUMNS = Line.__struct_fields__
 _FIRST_LINE, _HEADER = 1 << 20, 1_000
 #: What the reason of a mark has in addition if it is empty or spaces: an empty cell is no mark.
 _SPACE = " "
+#: How many lines ``encoded`` yields together.
+_PART = 500
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 
 
@@ -100,6 +102,21 @@ def write(path: Path | str, rows: Iterable[Line]) -> int:
     return count
 
 
+def encoded(kind: str, rows: Iterable[Line]) -> Iterator[bytes]:
+    """Yield a file as ``write`` writes it in parts; ``kind`` is ``csv`` or ``jsonl``."""
+    left = iter(rows)
+    some = [*islice(left, _PART)]
+    is_first = True
+    while some or is_first:
+        part = StringIO(newline="")
+        _write_csv(part, some) if kind == "csv" else _write_jsonl(part, some)
+        text = part.getvalue()
+        if kind == "csv" and not is_first:
+            text = text.partition("\r\n")[2]  # the header is in the first part
+        yield text.encode()
+        some, is_first = [*islice(left, _PART)], False
+
+
 def is_export(path: Path | str) -> bool:
     """Return whether a file is one that ``write`` wrote, by its first line.
 
@@ -121,23 +138,41 @@ def read(path: Path | str) -> Iterator[Line]:
 
     Raise SelectionError, with the number of the line, for one that cannot be read.
     """
+    for number, line in checked(path):
+        if isinstance(line, Line):
+            yield line
+        else:
+            raise SelectionError(
+                f"{path} 第 {number} 行无法读取：{line}", f"{path}, line {number}: {line}"
+            )
+
+
+def checked(path: Path | str) -> Iterator[tuple[int, Line | str]]:
+    """Yield the number and the content of each line of a file that ``write`` wrote.
+
+    That of a line which cannot be read is the reason. Raise SelectionError if the file is not
+    UTF-8, OSError if it cannot be read.
+    """
     number = 0
-    as_json = False
     with Path(path).open(encoding="utf-8-sig", newline="") as file:
         try:
             as_json = file.read(1) == "{"
             file.seek(0)
-            rows: Iterable[Any] = file if as_json else csv.DictReader(file)
-            for row in rows:
+            rows: Iterator[Any] = iter(file) if as_json else iter(csv.DictReader(file))
+            of = _of_json if as_json else _of_csv
+            number = 0 if as_json else 1  # the header
+            while True:
                 number += 1
-                yield _of_json(row) if as_json else _of_csv(row)
+                try:
+                    yield number, of(next(rows))
+                except StopIteration:
+                    return
+                except UnicodeDecodeError:
+                    raise
+                except (ValueError, csv.Error, RecursionError) as error:
+                    yield number, str(error)
         except UnicodeDecodeError:
             raise not_utf8(path) from None
-        except (ValueError, csv.Error, RecursionError) as error:
-            line = number if as_json else number + 1
-            raise SelectionError(
-                f"{path} 第 {line} 行无法读取：{error}", f"{path}, line {line}: {error}"
-            ) from None
 
 
 def _write_jsonl(file: IO[str], rows: Iterable[Line]) -> int:

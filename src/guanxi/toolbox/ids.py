@@ -41,6 +41,17 @@ def read_ids(path: Path | str) -> Iterator[Listed]:
     Raise SelectionError, with the line's number and content, for a line without an id, and
     OSError if the file cannot be read. A JSON array is read as a whole, all else line by line.
     """
+    for found in checked_ids(path):
+        if isinstance(found, SelectionError):
+            raise found
+        yield found
+
+
+def checked_ids(path: Path | str) -> Iterator[Listed | SelectionError]:
+    """Yield the accounts of a file as ``read_ids``, and the error of each line without an id.
+
+    Raise SelectionError for what is no such file at all, and as ``read_ids``.
+    """
     with _opened(path) as file:
         lines = enumerate(file, 1)
         try:
@@ -70,7 +81,7 @@ def _opened(path: Path | str) -> Iterator[TextIO]:
         standard.detach()  # so that it is not closed
 
 
-def _read(path: str, lines: Iterator[tuple[int, str]]) -> Iterator[Listed]:
+def _read(path: str, lines: Iterator[tuple[int, str]]) -> Iterator[Listed | SelectionError]:
     first = next(((number, line) for number, line in lines if line.strip()), None)
     if first is None:
         return
@@ -87,7 +98,7 @@ def _read(path: str, lines: Iterator[tuple[int, str]]) -> Iterator[Listed]:
         yield from _of_table(path, number, line, lines)
 
 
-def _of_lines(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[Listed]:
+def _of_lines(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[Listed | SelectionError]:
     for number, line in lines:
         if not line.strip():
             continue
@@ -97,7 +108,7 @@ def _of_lines(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[Listed]:
 
 def _of_table(
     path: str, number: int, header: str, lines: Iterator[tuple[int, str]]
-) -> Iterator[Listed]:
+) -> Iterator[Listed | SelectionError]:
     sign = "\t" if "\t" in header else ","
     try:
         names = [name.strip().lower() for name in next(csv.reader([header], delimiter=sign))]
@@ -131,11 +142,14 @@ def _objects(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int,
             try:
                 yield number, msgspec.json.decode(line)
             except (msgspec.DecodeError, RecursionError):
-                raise _bad(path, number, line) from None
+                yield number, _bad(path, number, line)
 
 
-def _of_json(path: str, values: Iterable[tuple[int, object]]) -> Iterator[Listed]:
+def _of_json(path: str, values: Iterable[tuple[int, object]]) -> Iterator[Listed | SelectionError]:
     for number, value in values:
+        if isinstance(value, SelectionError):
+            yield value
+            continue
         named = value if isinstance(value, dict) else {"mid": value}
         if "guanxi_plan" in named:  # its ``mid`` is the account that the plan is for
             raise SelectionError(
@@ -146,10 +160,10 @@ def _of_json(path: str, values: Iterable[tuple[int, object]]) -> Iterator[Listed
         yield _listed(path, number, str(value), str(mid), str(name or ""))
 
 
-def _listed(path: str, number: int, line: str, mid: str, name: str) -> Listed:
+def _listed(path: str, number: int, line: str, mid: str, name: str) -> Listed | SelectionError:
     found = _id_of(mid)
     if found is None:
-        raise _bad(path, number, line)
+        return _bad(path, number, line)
     return Listed(number, found, name)
 
 

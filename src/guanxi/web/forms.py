@@ -69,7 +69,7 @@ async def fields_of(request: Request, key: bytes) -> Fields:
     Raise Refusal: 403 if another page sent it, 413 for over 256 KiB, 400 for over 10,000 fields or
     bytes that are not UTF-8.
     """
-    if not _is_own_origin(request):
+    if not is_own_origin(request):
         raise Refusal(403, NOT_OURS)
     body = bytearray()
     async for chunk in request.stream():
@@ -88,7 +88,7 @@ async def fields_of(request: Request, key: bytes) -> Fields:
     return Fields(pair for pair in pairs if pair[0] != FIELD)
 
 
-def _is_own_origin(request: Request) -> bool:
+def is_own_origin(request: Request) -> bool:
     """Return whether the browser says that a page of this address sent a request.
 
     A client that says nothing is no browser of today; it still needs the csrf token.

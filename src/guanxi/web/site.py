@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -71,7 +71,10 @@ class Site:
     ) -> None:
         self.name, self.entries = name, tuple(entries)
         self.key = key or secrets.token_bytes(32)
-        self._headers = security_headers(image_hosts) | {"Cache-Control": "no-store"}
+        #: The hosts whose images the pages show.
+        self.image_hosts = frozenset(image_hosts)
+        policy = security_headers(sorted(self.image_hosts))
+        self._headers = policy | {"Cache-Control": "no-store"}
         loaders = [PackageLoader(one) for one in (*packages, "guanxi.web")]
         self._templates = Environment(
             loader=ChoiceLoader(loaders),
@@ -198,6 +201,17 @@ class Look:
     def at(self, path: str) -> str:
         """Return a path of the service relative to this page: it may be mounted anywhere."""
         return self._up + path.removeprefix("/")
+
+    def image(self, address: str | None) -> str:
+        """Return the address of an image over HTTPS, "" unless it is on one of the site's hosts."""
+        if not address or not self.site.image_hosts:
+            return ""
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            return ""
+        is_ours = parts.scheme in ("http", "https", "") and parts.netloc in self.site.image_hosts
+        return parts._replace(scheme="https").geturl() if is_ours else ""
 
     def static(self, name: str) -> str:
         """Return the address of a shared file, which changes with the file."""

@@ -31,6 +31,14 @@ def manage(
         bool,
         option("是否打开浏览器。", "Whether to open the browser.", "--browser/--no-browser"),
     ] = True,
+    faces: Annotated[
+        bool,
+        option(
+            "让浏览器从 hdslb.com 加载头像；默认只显示首字。",
+            "Let the browser load faces from hdslb.com; by default they are a letter.",
+            "--faces",
+        ),
+    ] = False,
     base_url: BaseUrl = None,
 ) -> None:
     """Manage your followings in the browser.
@@ -43,7 +51,7 @@ def manage(
 
     from guanxi.manage.application import OPEN, Pages
 
-    pages = Pages(credentials, base_url=base_address(base_url))
+    pages = Pages(credentials, base_url=base_address(base_url), faces=faces)
     listener = socket.socket()
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, sys.platform != "win32")

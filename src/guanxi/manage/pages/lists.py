@@ -18,12 +18,14 @@ from guanxi.toolbox.errors import ToolError
 from guanxi.toolbox.planning import COMMANDS
 from guanxi.toolbox.selection import Selection, Words
 from guanxi.web.forms import Fields, Refusal
-from guanxi.web.paging import BLOCK, Block, whole_number, with_query
+from guanxi.web.paging import Block, whole_number, with_query
 
 LIST = f"{ACCOUNT}/{{key}}/lists/{{name}}"
 _PLAN, _KEEP, _VIEW, _FORGET = (f"{LIST}/{part}" for part in ("plan", "keep", "view", "forget"))
 _NOTE = f"{LIST}/note/{{mid:int}}"
 _LARGEST = 2**63 - 1
+#: How many rows a block has: the first page is under 100 KB.
+BLOCK = 80
 _BY_HAND = Text("由你选择", "chosen by you")
 
 
@@ -83,6 +85,7 @@ def verbs(panel: Panel) -> list[Verb]:
         with panel.archive(request) as archive:
             newest = archive.newest()
             rows = lists.rows(archive, query, start, BLOCK + 1) if newest else []
+            unread = lists.unread(archive, query) if newest and "last_posted" in columns else 0
             following = with_query(address, {"start": str(start + BLOCK)})
             return await panel.page(
                 request,
@@ -103,7 +106,9 @@ def verbs(panel: Panel) -> list[Verb]:
                 groups=lists.groups(archive),
                 views=saved.views(archive, name),
                 actions=ACTIONS[name],
-                address=address,
+                faces=lists.faces(archive, (row["mid"] for row in rows[:BLOCK])),
+                unread=unread,
+                unread_address=_address(query.narrowed("read", "no"), columns),
                 identity=archive.identity,
                 sorting=lambda column: _address(query.sorted_by(column), columns),
                 saving=dict(_address_values(query, columns)),
@@ -150,19 +155,25 @@ def verbs(panel: Panel) -> list[Verb]:
         return panel.site.back(request, _back(panel, request, fields), done)
 
     async def note(request: Request) -> Response:
+        is_shown = "shown" in request.query_params
+        return await noted(request, "_note.html" if is_shown else "_note_form.html")
+
+    async def noted(request: Request, part: str) -> Response:
+        """Return the page of a note, or a part of the table if htmx requests it."""
         name, mid = _name(request), request.path_params["mid"]
+        is_part, base = "hx-request" in request.headers, panel.account(request, f"/lists/{name}")
         with panel.archive(request) as archive:
             found = archive.rows("SELECT name FROM accounts WHERE mid = ?", (mid,))
             return await panel.page(
                 request,
-                "note.html",
+                part if is_part else "note.html",
+                shown_at=base if is_part else "",
                 name=name,
                 mid=mid,
                 who=found[0]["name"] if found else "",
                 text=notes.note_of(archive, mid) or "",
                 identity=archive.identity,
-                path=panel.account(request, f"/lists/{name}/note/{mid}"),
-                back=panel.account(request, f"/lists/{name}"),
+                base=base,
                 labels=labels,
             )
 
@@ -171,6 +182,8 @@ def verbs(panel: Panel) -> list[Verb]:
         with panel.archive(request) as archive:
             text = fields.get("text", "").strip()
             notes.write_note(archive, request.path_params["mid"], text, now())
+        if "hx-request" in request.headers:
+            return await noted(request, "_note.html")
         done = Text("备注已保存", "The note is saved")
         return panel.site.back(request, panel.account(request, f"/lists/{_name(request)}"), done)
 

@@ -64,20 +64,17 @@ def verbs(panel: Panel) -> list[Verb]:
         start = whole_number(request.query_params.get("start", ""))
         with panel.archive(request) as archive:
             plan = _plan(archive, request)
-            rows = [*islice(_rows(archive, plan), start, start + BLOCK + 1)]
-            following = with_query(
-                f"./{request.path_params['plan']}", {"start": str(start + BLOCK)}
-            )
             values: dict[str, Any] = {
                 "name": request.path_params["plan"],
                 "review": review(plan, 0),
                 "report": journal.report(archive, plan),
-                "block": Block(rows[:BLOCK], following if len(rows) > BLOCK else ""),
+                "block": _rows(archive, plan, start),
                 "start": start,
                 "identity": archive.identity,
                 "kinds": KINDS,
                 "outcomes": OUTCOMES,
                 "per_day": _PER_DAY,
+                "migration": _source_of(panel, plan),
             }
             return await panel.page(request, "plan.html", **values)
 
@@ -138,11 +135,25 @@ def _plan(archive: Archive, request: Request) -> Plan:
         raise Refusal(404, error.args[0]) from None
 
 
-def _rows(archive: Archive, plan: Plan) -> Any:
-    """Yield the acts of a plan in their order, each with what became of it."""
+def _rows(archive: Archive, plan: Plan, start: int) -> Block[Row]:
+    """Return some acts of a plan in their order, each with what became of it."""
+    acts = [*islice(plan.acts(), start, start + BLOCK + 1)]
+    following = with_query(f"./{plans.name_of(archive, plan)}", {"start": str(start + BLOCK)})
     not_done = {row["number"]: row for row in journal.not_done(archive, plan.header.id)}
-    for act in plan.acts():
+    rows = []
+    for act in acts[:BLOCK]:
         entry = journal.entry(archive, plan.header.id, act.number)
         row = not_done.get(act.number)
         why = journal.why(row) if row is not None else Text("", "")
-        yield Row(act, None if entry is None else entry.outcome, why)
+        rows.append(Row(act, None if entry is None else entry.outcome, why))
+    return Block(rows, following if len(acts) > BLOCK else "")
+
+
+def _source_of(panel: Panel, plan: Plan) -> str:
+    """Return the key of the account that a migration is from; "" for other plans."""
+    sources = (
+        one.key
+        for one in panel.people.all()
+        if one.identity is not None and str(one.identity) == plan.header.selection
+    )
+    return next(sources, "") if plan.header.command == "migrate" else ""

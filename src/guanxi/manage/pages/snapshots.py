@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from guanxi.manage import charts, jobs
+from guanxi.manage.lists import groups
 from guanxi.manage.panel import ACCOUNT, Panel, Verb
 from guanxi.text import Text
 from guanxi.toolbox import labels, snapshots
@@ -22,7 +23,9 @@ OVERVIEW = f"{ACCOUNT}/{{key}}"
 SNAPSHOTS = f"{OVERVIEW}/snapshots"
 DIFFERENCE = f"{OVERVIEW}/difference"
 #: How many changes of each category a page shows.
-_SHOWN = 200
+_SHOWN = 60
+#: How many groups the overview shows.
+_GROUPS = 8
 
 
 def verbs(panel: Panel) -> list[Verb]:
@@ -36,7 +39,9 @@ def verbs(panel: Panel) -> list[Verb]:
                 "newest": newest,
                 "readings": snapshots.readings(archive, newest) if newest else {},
                 "taken": _all(archive)[:5],
-                "charts": charts.of(archive),
+                "lines": charts.of(archive),
+                "years": charts.last_posted(archive),
+                "groups": _largest(archive),
                 "labels": labels,
             }
             return await panel.page(request, "overview.html", **values)
@@ -44,7 +49,11 @@ def verbs(panel: Panel) -> list[Verb]:
     async def index(request: Request) -> Response:
         with panel.archive(request) as archive:
             return await panel.page(
-                request, "snapshots.html", taken=_all(archive), identity=archive.identity
+                request,
+                "snapshots.html",
+                taken=_all(archive),
+                flows=charts.flows(archive),
+                identity=archive.identity,
             )
 
     async def take(request: Request) -> Response:
@@ -89,6 +98,8 @@ def verbs(panel: Panel) -> list[Verb]:
                 changes=changes,
                 not_read=found.not_read,
                 labels=labels,
+                good=_GOOD,
+                bad=_BAD,
                 most=_SHOWN,
             )
 
@@ -100,6 +111,11 @@ def verbs(panel: Panel) -> list[Verb]:
     ]
 
 
+def _largest(archive: Archive) -> list[tuple[str, int]]:
+    """Return the largest groups, each with the number of its members."""
+    return sorted(groups(archive).items(), key=lambda one: -one[1])[:_GROUPS]
+
+
 def _all(archive: Archive) -> list[Any]:
     """Return the finished snapshots, the newest first."""
     return archive.rows(
@@ -109,6 +125,9 @@ def _all(archive: Archive) -> list[Any]:
     )
 
 
+#: The categories that add somebody, and those that lose somebody.
+_GOOD = ("came", "became_mutual", "became_special", "created")
+_BAD = ("left", "stopped_following_you", "no_longer_special", "deregistered", "deleted")
 _ONE = Text(
     "只有一个快照，还没有可以比较的。过些时候再取一个。",
     "There is one snapshot, and nothing to compare it with. Take another one later.",

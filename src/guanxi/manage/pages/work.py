@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from guanxi.manage.panel import Panel, Verb
+from guanxi.manage.panel import WORK_PARTS, Panel, Verb
 from guanxi.manage.work import State
 from guanxi.text import Text
 from guanxi.web.events import events
@@ -25,7 +25,9 @@ def verbs(panel: Panel) -> list[Verb]:
     async def show(request: Request) -> Response:
         page = local_path(request.query_params.get("page", "/"))
         work = panel.desk.state()
-        response = panel.site.page(request, "_work.html", shown_at=page, work=work)
+        response = panel.site.page(
+            request, "_work.html", shown_at=page, work=work, work_parts=WORK_PARTS
+        )
         if work is not None and not work.goes_on:
             response.headers["HX-Refresh"] = "true"  # the whole page shows what was done
         return response

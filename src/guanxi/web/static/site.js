@@ -60,6 +60,19 @@ for (const chosen of document.querySelectorAll(".entries [aria-current]")) {
   if (top > list.clientHeight - 100) list.scrollTop = top - 60;
 }
 
+for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+  const tabs = tab.closest(".tabs");
+  tabs.scrollLeft = tab.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2;
+}
+
+// --- a form that comes into the page has the focus ---
+
+document.addEventListener("htmx:after:swap", () => {
+  const field = document.querySelector("[data-focus]");
+  field?.focus();
+  field?.removeAttribute("data-focus");
+});
+
 // --- "/" goes to the search of the page ---
 
 document.addEventListener("keydown", (event) => {
@@ -142,6 +155,50 @@ function counted() {
 
 document.addEventListener("htmx:after:swap", counted);
 counted();
+
+// --- rows that are dragged onto a group are put into it, by the plan that the form would make ---
+
+const drops = document.querySelector("[data-drops]");
+const planned = document.querySelector("form[data-chooses]");
+
+function movable() {
+  for (const row of planned.querySelectorAll("tbody tr:has(input[name=chosen])")) row.draggable = true;
+}
+
+function over(on, group) {
+  for (const one of drops.querySelectorAll("[data-group]")) one.classList.toggle("over", on && one === group);
+}
+
+if (drops && planned) {
+  drops.querySelector("[data-drag]").hidden = false;
+  movable();
+  document.addEventListener("htmx:after:swap", movable);
+  planned.addEventListener("dragstart", (event) => {
+    const box = event.target.closest?.("tr")?.querySelector("input[name=chosen]");
+    if (!box) return;
+    if (!box.checked) {
+      choose(planned, false);
+      box.checked = true;
+      count(planned);
+    }
+    event.dataTransfer.setData("text/plain", box.value);
+    event.dataTransfer.effectAllowed = "copy";
+  });
+  drops.addEventListener("dragover", (event) => {
+    const group = event.target.closest("[data-group]");
+    over(true, group);
+    if (group) event.preventDefault();
+  });
+  drops.addEventListener("dragleave", () => over(false));
+  drops.addEventListener("drop", (event) => {
+    const group = event.target.closest("[data-group]");
+    if (!group) return;
+    event.preventDefault();
+    planned.elements.action.value = "add";
+    planned.elements.group_name.value = group.dataset.group;
+    planned.requestSubmit();
+  });
+}
 
 // --- server-sent events: the part of the page renews itself; see web/events.py ---
 

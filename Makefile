@@ -230,7 +230,8 @@ lock: .venv-lock/.locked ## rewrite the lock files (newer versions: ARGS=--upgra
 		echo "a lock file names where packages come from: see above" >&2; exit 1; }
 
 screenshots: setup ## photograph the pages for people (into build/screenshots, the best into docs/images)
-	@exec $(BIN)/python -m tools.pages_screenshots $(ARGS)
+	@$(BIN)/python -m tools.pages_screenshots $(ARGS)
+	@exec $(BIN)/python -m tools.console_screenshots $(ARGS)
 
 clean: ## remove environments, caches and what a test run leaves
 	rm -rf .venv .venv-audit .venv-bench .venv-stranger .venv-plugins .venv-lock \

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -203,8 +203,8 @@ def snapshot(driver: Chrome, *, posted: bool = False) -> None:
     click(driver, "form[action$=snapshots] button", "#work.notice")
 
 
-def take_pages(driver: Chrome, url: str, pages: dict[str, str], folder: Path) -> None:
-    """Write the screenshots of pages into a folder, named after them."""
+def shoot(driver: Chrome, url: str, pages: Mapping[str, str], folder: Path) -> None:
+    """Write the screenshots of pages, each a name and a path below ``url``, into a folder."""
     command = driver.execute_cdp_cmd
     command("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Shanghai"})
     for language in LANGUAGES:
@@ -245,7 +245,7 @@ def main() -> None:
         chromium(Path(profile)) as driver,
     ):
         use(facts, driver)
-        take_pages(driver, facts["base_url"], PAGES, folder)
+        shoot(driver, facts["base_url"], PAGES, folder)
         with (
             tempfile.TemporaryDirectory() as data,
             manage(facts, Path(data)) as opening,
@@ -255,7 +255,7 @@ def main() -> None:
                 name: path.replace("HOME", home).replace("PLAN", plan)
                 for name, path in MANAGE.items()
             }
-            take_pages(driver, opening.partition("/open")[0], paths, folder)
+            shoot(driver, opening.partition("/open")[0], paths, folder)
     for name in KEPT:
         shutil.copy(folder / f"{name}.png", IMAGES / f"{name}.png")
     print(f"{len([*folder.glob('*.png')])} images in {folder}")

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli.runner import COMMAND, ENGLISH
+from tests.console.operated import Operated, operated
 from tests.console.visitor import Demo
 from tests.service.client import send
 
@@ -42,3 +43,10 @@ def demo(_started: Demo) -> Demo:
     headers = {"Authorization": f"Bearer {_started.token}"}
     assert send(_started.emulator_url, "POST", "/renew", headers=headers).status == 200
     return _started
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
+    """A service with a console, whose store the tests of a module share."""
+    with operated(tmp_path_factory.mktemp("console")) as one:
+        yield one

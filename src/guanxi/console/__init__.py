@@ -1,1 +1,1 @@
-"""Pages for whoever runs the service or tests against it: the emulator's, in ``demo*.py``."""
+"""Pages for whoever runs a service (``operator``) or tests against the emulator (``demo*.py``)."""

@@ -53,9 +53,12 @@ class Admission:
         store cannot be read.
         """
         scheme, _, given = authorization.partition(" ")
-        found = None
-        if scheme.lower() == "bearer" and given:
-            found = await self._found(secrets.digest(given))
+        is_bearer = scheme.lower() == "bearer" and given
+        return await self.of_digest(secrets.digest(given) if is_bearer else b"")
+
+    async def of_digest(self, digest: bytes) -> AdminToken:
+        """Return the token with this digest; raise as ``token``."""
+        found = await self._found(digest) if digest else None
         if found is None:
             raise HTTPException(401, "missing or wrong bearer token", _CHALLENGE)
         if found.expires is not None and found.expires <= self._service.now():

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import IO, TypeAlias
+from typing import IO, NamedTuple, TypeAlias
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import (
@@ -34,8 +34,8 @@ from guanxi.contract import endpoints, errors
 from guanxi.service.exchange import NO_ENDPOINT, Exchange
 
 #: Upper bounds of the histograms' buckets, in seconds; a last bucket has none.
-_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_LABELS = (*map(str, map(float, _BOUNDS)), "+Inf")
+BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_LABELS = (*map(str, map(float, BOUNDS)), "+Inf")
 #: A histogram's cells: one for each bucket, not cumulative, and the sum of the seconds.
 _SUM = len(_LABELS)
 _HISTOGRAM = _SUM + 1
@@ -46,6 +46,8 @@ _CODES = (0, *errors.CODES)
 _OF_CODE = {code: index for index, code in enumerate(_CODES)}
 _ENDPOINT = len(_CODES) + _HISTOGRAM
 _START = {name: index * _ENDPOINT for index, name in enumerate(_NAMES)}
+#: The endpoints whose code 0 is an act on a relation that was done, and that index of a code.
+_RELATION_ACTS = (endpoints.MODIFY.name, endpoints.BATCH_MODIFY.name)
 #: Whose requests were too many, by the code of the refusal.
 _LIMITED = {errors.TooManyRequests.number: "account", errors.RequestBanned.number: "address"}
 #: After the endpoints: the histogram of the waits to write, and the longest of them.
@@ -72,15 +74,42 @@ class Metrics:
         start = _START[NO_ENDPOINT if endpoint is None else endpoint.name]
         cells[start + _OF_CODE[exchange.code]] += 1
         start += len(_CODES)
-        cells[start + bisect_left(_BOUNDS, seconds)] += 1
+        cells[start + bisect_left(BOUNDS, seconds)] += 1
         cells[start + _SUM] += seconds
 
     def waited_to_write(self, seconds: float) -> None:
         """Record the seconds that a transaction waited to write. Call it on one thread only."""
         cells = self.cells
-        cells[_WAITS + bisect_left(_BOUNDS, seconds)] += 1
+        cells[_WAITS + bisect_left(BOUNDS, seconds)] += 1
         cells[_WAITS + _SUM] += seconds
         cells[_LONGEST] = max(cells[_LONGEST], seconds)
+
+
+class Totals(NamedTuple):
+    """What all workers have counted since they started."""
+
+    codes: Counter[int]
+    endpoints: Counter[str]
+    #: The requests of each bucket of ``BOUNDS``, and of a last one without a bound.
+    buckets: tuple[int, ...]
+    #: Acts on relations that were done, of one account or of many in one request.
+    relation_changes: int
+    longest_wait: float
+
+
+def totals(workers: Iterable[Cells]) -> Totals:
+    """Return the sum of what workers count; of the longest waits to write, the longest."""
+    columns = list(zip(*workers, strict=True))
+    cells = [sum(column) for column in columns]
+    codes, by_endpoint, buckets = Counter[int](), Counter[str](), [0] * _SUM
+    for name, start in _START.items():
+        of_codes = {code: int(cells[start + index]) for code, index in _OF_CODE.items()}
+        codes.update({code: count for code, count in of_codes.items() if count})
+        by_endpoint[name] += sum(of_codes.values())
+        first = start + len(_CODES)
+        buckets = [have + int(more) for have, more in zip(buckets, cells[first:], strict=False)]
+    changes = sum(int(cells[_START[name]]) for name in _RELATION_ACTS)
+    return Totals(codes, +by_endpoint, tuple(buckets), changes, max(columns[_LONGEST]))
 
 
 @contextmanager

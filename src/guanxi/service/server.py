@@ -16,7 +16,12 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -27,7 +32,8 @@ from guanxi.service.answers import bad_request
 from guanxi.service.app import Application
 from guanxi.service.auth import SessionGate
 from guanxi.service.config import Settings
-from guanxi.service.exchange import ASGI, Observer
+from guanxi.service.exchange import ASGI, Observer, Scope, Send
+from guanxi.service.forms import Receive
 from guanxi.service.handling import Service
 from guanxi.service.http import Refuse
 from guanxi.service.listening import Served, bind, listener_of, serving, url_of
@@ -48,6 +54,8 @@ from guanxi.stores.session_use import SessionUse
 from guanxi.stores.state_cache import StateCache
 from guanxi.text import Text
 
+#: Where the pages are on the address of administration.
+CONSOLE = "/console"
 _VISIT_SECONDS = 3.0
 #: Seconds that the last visits have to be written at a stop.
 _LAST_VISIT_SECONDS = 1.0
@@ -64,6 +72,26 @@ class Administration(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Administration(host={self.host!r}, port={self.port})"
+
+
+class Operated(NamedTuple):
+    """A running service, as the pages of whoever runs it use it. The repr omits its secrets."""
+
+    service: Service
+    #: The token with every scope.
+    token: str
+    #: The address of the store, and how many processes serve.
+    store: str
+    workers: int
+    #: What each worker counts.
+    cells: Sequence[Cells]
+
+    def __repr__(self) -> str:
+        return f"Operated(store={redacted(self.store)!r}, workers={self.workers})"
+
+
+#: The pages of whoever runs a service, while the block runs.
+Pages = Callable[[Operated], AbstractAsyncContextManager[ASGI]]
 
 
 class Ready(NamedTuple):
@@ -90,6 +118,8 @@ class Plan(NamedTuple):
     metrics: tuple[str, int] | None = None
     #: Reads the settings again, for workers that replace others; None keeps them.
     reload: Callable[[], Settings] | None = None
+    #: The pages below ``/console`` of the address of administration; None for none.
+    pages: Pages | None = None
 
     def __repr__(self) -> str:
         return f"Plan(store={redacted(self.store)!r}, host={self.host!r}, port={self.port})"
@@ -235,7 +265,12 @@ async def run(
         )
         if plan.administration is not None and admin_listener is not None:
             administered = Administered(service, lambda: exposition(cells))
-            administration = admin.application(administered, plan.administration.token)
+            token = plan.administration.token
+            administration: ASGI = admin.application(administered, token)
+            if plan.pages is not None:
+                operated = Operated(service, token, plan.store, plan.workers, cells)
+                console = await stack.enter_async_context(plan.pages(operated))
+                administration = below(CONSOLE, console, administration)
             all_served.append(administered_on(administration, admin_listener))
         if metrics_listener is not None:
             exposed = metrics_application(lambda: exposition(cells))
@@ -243,6 +278,19 @@ async def run(
         await stack.enter_async_context(serving(*all_served))
         on_ready(Ready(url, admin_url, store, metrics_url))
         await stop.wait()
+
+
+def below(path: str, application: ASGI, otherwise: ASGI) -> ASGI:
+    """Return an application with another one mounted at a path, and ``otherwise`` elsewhere."""
+
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{path}/"):
+            mounted = {**scope, "root_path": scope.get("root_path", "") + path}
+            await application(mounted, receive, send)
+        else:
+            await otherwise(scope, receive, send)
+
+    return choose
 
 
 def served(

@@ -45,8 +45,8 @@ class Line(Struct, frozen=True, omit_defaults=True):
 COLUMNS = Line.__struct_fields__
 #: The most bytes that are read of a first line, and those of a header of CSV.
 _FIRST_LINE, _HEADER = 1 << 20, 1_000
-#: The cell of a mark without a reason: an empty one is no mark.
-_NO_REASON = " "
+#: What the reason of a mark has in addition if it is empty or spaces: an empty cell is no mark.
+_SPACE = " "
 #: How many lines ``encoded`` yields together.
 _PART = 500
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
@@ -191,7 +191,8 @@ def _write_csv(file: IO[str], rows: Iterable[Line]) -> int:
         nonlocal count
         for row in rows:
             groups = "|".join(re.sub(r"([\\|])", r"\\\1", name) for name in row.groups)
-            keep = _NO_REASON if row.keep == "" else row.keep
+            is_blank = row.keep is not None and not row.keep.strip(_SPACE)
+            keep = f"{_SPACE}{row.keep}" if is_blank else row.keep
             values = {"special": int(row.special), "groups": groups, "keep": keep}
             yield [*(structs.asdict(row) | values).values()]
             count += 1
@@ -209,10 +210,11 @@ def _of_csv(row: dict[str | None, str | None]) -> Line:
         raise ValueError(f"{len(COLUMNS)} columns are needed: {', '.join(COLUMNS)}")
     texts = {name: restored(value or "") for name, value in row.items()}
     names = re.findall(r"(?:[^\\|]|\\.)+", texts["groups"])
+    keep = texts["keep"]
     values = {
         **texts,
         "special": texts["special"] == "1",
         "groups": [re.sub(r"\\(.)", r"\1", name) for name in names],
-        "keep": "" if texts["keep"] == _NO_REASON else texts["keep"] or None,
+        "keep": (keep if keep.strip(_SPACE) else keep[1:]) if keep else None,
     }
     return msgspec.convert(values, Line, strict=False)

@@ -48,8 +48,9 @@ def serve(again: Again) -> None:
     several workers, SIGHUP reads the file again and replaces the workers one by one, without a
     refused connection.
     """
+    from guanxi.console.operator import pages
     from guanxi.service.listening import UNIX
-    from guanxi.service.server import Plan
+    from guanxi.service.server import CONSOLE, Plan
 
     configuration = read(again)
     store, settings = configuration["store"], configuration.settings
@@ -63,6 +64,7 @@ def serve(again: Again) -> None:
         _administration(configuration),
         _address(configuration, "metrics"),
         lambda: again().settings,
+        pages,
     )
     check_addresses(plan)
     if not is_server_address(store):  # of an import or a demo that was killed
@@ -85,6 +87,7 @@ def serve(again: Again) -> None:
             note(text("接口页面：", "API page: ") + f"{service.url}/docs")
         if plan.administration is not None:
             note(text("管理：", "administration: ") + f"{service.admin_url}")
+            note(text("控制台：", "console: ") + f"{service.admin_url}{CONSOLE}")
             if configuration["admin_token"] is None:
                 note(f"GUANXI_ADMIN_TOKEN={plan.administration.token}")
         if service.metrics_url:

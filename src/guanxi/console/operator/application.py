@@ -1,0 +1,188 @@
+"""Who may use the console, and where each of its pages is.
+
+Whoever has a token of the administration signs in with it. The session ends with the browser, after
+12 hours, by signing out, or within a second after the token is revoked or expires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from guanxi.accounts.administrators import Scope as Permits
+from guanxi.console.operator import account, accounts, audit, changes, check, lists, overview, two
+from guanxi.console.operator.desk import SIGN_IN, SIGN_OUT, Desk, SignedOut
+from guanxi.console.operator.samples import SECONDS, Samples
+from guanxi.service import logs
+from guanxi.service.metrics import totals
+from guanxi.service.server import Operated
+from guanxi.stores.port import StoreError
+from guanxi.text import Text
+from guanxi.web.forms import Refusal, local_path
+from guanxi.web.headers import security_headers
+from guanxi.web.paging import with_query
+from guanxi.web.site import Entry, Notice, Site, path_of
+
+NAME = Text("guanxi 控制台", "guanxi console")
+_ENTRIES = (
+    Entry("/", Text("概览", "Overview")),
+    Entry(accounts.PATH, Text("账号", "Accounts")),
+    Entry(two.PATH, Text("两个账号", "Two accounts")),
+    Entry(changes.PATH, Text("变更", "Changes")),
+    Entry(audit.PATH, Text("审计", "Audit log")),
+    Entry(check.PATH, Text("检查", "Check")),
+)
+_MODULES = (accounts, account, lists, two, changes, audit)
+#: The longest text that is looked up as a token.
+_LONGEST = 1_000
+
+
+class Console:
+    """The pages of one service. ``application`` is what is served below ``/console``."""
+
+    def __init__(self, operated: Operated) -> None:
+        site = Site(NAME, _ENTRIES, ["guanxi.console.operator"])
+        self._desk = Desk(operated, site)
+        clock = operated.service.clock
+        self._samples = Samples(lambda: totals(operated.cells), lambda: clock() / 1e9)
+        self._overview = overview.Overview(self._desk, self._samples)
+        self._check = check.Check(self._desk)
+        pages = Starlette(
+            routes=self._routes(),
+            exception_handlers={
+                HTTPException: site.refused,
+                SignedOut: self._signed_out,
+                StoreError: self._unavailable,
+                Exception: site.refused,
+            },
+        )
+        pages.router.redirect_slashes = False  # the address would be made of the request's Host
+        self.application: ASGIApp = _from_its_folder(pages)
+
+    def __repr__(self) -> str:
+        return f"Console({self._desk.operated!r})"
+
+    @asynccontextmanager
+    async def sampled(self) -> AsyncIterator[None]:
+        """Take a sample a minute while the block runs."""
+        task = asyncio.create_task(self._sample())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self._check.stop()
+
+    async def _sample(self) -> None:
+        while True:
+            await asyncio.sleep(SECONDS)
+            self._samples.take()
+
+    def _routes(self) -> list[Route]:
+        site = self._desk.site
+        handlers: dict[str, dict[str, Callable[[Request], Awaitable[Response]]]] = {}
+        verbs = [verb for module in _MODULES for verb in module.verbs(self._desk)]
+        for method, path, handle in (*self._overview.verbs(), *self._check.verbs(), *verbs):
+            handlers.setdefault(path, {})[method] = self._guarded(handle)
+        handlers[SIGN_IN] = {"GET": self._sign_in, "POST": self._signed_in}
+        handlers[SIGN_OUT] = {"POST": self._sign_out}
+        return [
+            *(Route(path, _by_method(of), methods=[*of]) for path, of in handlers.items()),
+            *site.routes(),
+        ]
+
+    def _guarded(self, handle: Callable[[Request], Awaitable[Response]]) -> Any:
+        async def guarded(request: Request) -> Response:
+            await self._desk.token(request)
+            return await handle(request)
+
+        return guarded
+
+    async def _signed_out(self, request: Request, _error: Exception) -> Response:
+        query = request.url.query if request.method == "GET" else ""
+        back = path_of(request) + (f"?{query}" if query else "")
+        is_page = request.method == "GET" and back != "/"
+        return self._desk.site.back(request, with_query(SIGN_IN, {"back": back if is_page else ""}))
+
+    async def _unavailable(self, request: Request, error: Exception) -> Response:
+        logs.LOG.error("a page of the console failed", exc_info=error)
+        return self._desk.site.refused(request, Refusal(503, Text.of(error.args[0])))
+
+    async def _sign_in(self, request: Request) -> Response:
+        return self._sign_in_page(request, request.query_params.get("back", "/"))
+
+    def _sign_in_page(
+        self, request: Request, back: str, status: int = 200, notice: Notice | None = None
+    ) -> Response:
+        return self._desk.site.page(
+            request,
+            "sign_in.html",
+            status=status,
+            notice=notice,
+            path=SIGN_IN,
+            back=local_path(back),
+        )
+
+    async def _signed_in(self, request: Request) -> Response:
+        fields = await self._desk.site.fields(request)
+        back, given = fields.get("back", "/"), fields.get("token", "").strip()
+        try:
+            token = await self._desk.admission.token(f"Bearer {given[:_LONGEST]}")
+        except HTTPException:
+            return self._sign_in_page(request, back, 403, Notice("refused", _WRONG))
+        if Permits.READ not in token.scopes:
+            return self._sign_in_page(request, back, 403, Notice("refused", _METRICS_ONLY))
+        self._desk.sessions.close(request)
+        response = self._desk.site.back(request, local_path(back))
+        self._desk.sessions.open(request, response, token.digest)
+        return response
+
+    async def _sign_out(self, request: Request) -> Response:
+        await self._desk.site.fields(request)
+        self._desk.sessions.close(request)
+        return self._desk.site.back(request, SIGN_IN, Text("已退出", "You are signed out"))
+
+
+def _from_its_folder(pages: ASGIApp) -> ASGIApp:
+    """Return the pages; the path that they are mounted at leads to its folder.
+
+    Addresses on a page are relative to it.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        mounted = scope.get("root_path", "")
+        if scope["type"] == "http" and scope["path"] == mounted:
+            response = RedirectResponse(f"{mounted}/", 307, security_headers())
+            await response(scope, receive, send)
+            return
+        await pages(scope, receive, send)
+
+    return answer
+
+
+def _by_method(handlers: dict[str, Any]) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        response: Response = await handlers[method](request)
+        return response
+
+    return handle
+
+
+_WRONG = Text(
+    "没有这个口令，或已失效。guanxi admin token new 可新建一个。",
+    "There is no such token, or it has ended. guanxi admin token new makes one.",
+)
+_METRICS_ONLY = Text(
+    "此口令只能读取指标。控制台需要 read 或 write 权限的口令。",
+    "This token may only read metrics. The console needs one with the scope read.",
+)

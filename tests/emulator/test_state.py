@@ -99,7 +99,7 @@ def world() -> Iterator[RunningService]:
         yield service
 
 
-@settings(max_examples=count(15, 300))
+@settings(max_examples=count(15, 100))
 @given(
     st.lists(st.integers(0, len(_CHANGES) - 1), max_size=12),
     st.lists(

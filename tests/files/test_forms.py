@@ -221,7 +221,7 @@ def test_no_bytes_end_in_a_traceback(tmp_path: Path) -> None:
     Each file is read in one of three ways, in turn.
     """
     draw = random.Random(31)
-    for number in range(count(30, 2_000)):
+    for number in range(count(30, 800)):
         content = b"".join(draw.choices(PIECES, k=draw.randint(0, 12)))
         path = file(tmp_path, content, str(number))
         with suppress(StoreError):

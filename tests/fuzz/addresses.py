@@ -170,7 +170,7 @@ TARGETS = (
         ),
         _inputs(ADMIN),
         (ValueError,),
-        counts=(20, 700),
+        counts=(20, 140),
         steps=None,
     ),
     Target(
@@ -185,7 +185,7 @@ TARGETS = (
         ),
         _inputs(CONTROL),
         (ValueError,),
-        counts=(20, 700),
+        counts=(20, 140),
         steps=None,
     ),
 )

@@ -321,8 +321,8 @@ TARGETS = (
         damaged(_packed(st.binary(max_size=60))),
         (EOFError, ValueError),
     ),
-    Target("plan", of_file(_read_plan), damaged(_plans()), (PlanError,), counts=(30, 800)),
-    Target("archive", of_file(_read_archive), _edits(), (ArchiveError,), counts=(20, 400)),
+    Target("plan", of_file(_read_plan), damaged(_plans()), (PlanError,), counts=(30, 160)),
+    Target("archive", of_file(_read_archive), _edits(), (ArchiveError,), counts=(20, 100)),
     Target(
         "export",
         of_file(_read_export, ".csv"),
@@ -331,7 +331,7 @@ TARGETS = (
             | _table(("list", "mid", "name", "special", "groups", "note", "keep"))
         ),
         (SelectionError,),
-        counts=(30, 800),
+        counts=(30, 160),
     ),
     Target(
         "ids",
@@ -343,21 +343,21 @@ TARGETS = (
             | json_bytes(JSON)
         ),
         (SelectionError,),
-        counts=(25, 800),
+        counts=(25, 160),
     ),
     Target(
         "credentials",
         of_file(_read_credentials),
         damaged(json_bytes(_CREDENTIALS)),
         (ValueError,),
-        counts=(30, 800),
+        counts=(30, 160),
     ),
     Target(
         "configuration",
         of_file(_read_configuration, ".toml"),
         damaged(_TOML),
         (SettingError,),
-        counts=(20, 500),
+        counts=(20, 100),
         steps=None,
     ),
     Target(
@@ -365,6 +365,6 @@ TARGETS = (
         parser(_load_world),
         damaged(json_bytes(st.lists(_ROWS | LEAVES, max_size=3).map("\n".join))),
         (ValueError,),
-        counts=(30, 800),
+        counts=(30, 160),
     ),
 )

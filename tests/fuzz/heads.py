@@ -252,7 +252,7 @@ TARGETS = (
         damaged(_requests())
         | SMUGGLING
         | mixed(b"GET / HTTP/1.1\r\n", b"\r\n", b"Host: localhost", b"\n"),
-        counts=(25, 1_200),
+        counts=(25, 240),
         steps=None,
     ),
 )

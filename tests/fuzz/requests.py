@@ -209,7 +209,7 @@ TARGETS = (
         parser(_form),
         st.tuples(_KINDS, _PARTS | _FIELDS | st.binary(max_size=60)).map(b"\n".join),
         (Refused,),
-        counts=(60, 4_000),
+        counts=(60, 800),
         steps=60,
         shown=_reason,
     ),
@@ -219,7 +219,7 @@ TARGETS = (
         parser(_cookie),
         mixed(b"SESSDATA=", b"bili_jct", b"=", b";", b"; ", b'"', b"%", b"%2C", b"%ff", b";" * 201),
         (Refused,),
-        counts=(40, 2_000),
+        counts=(40, 400),
     ),
     Target(
         "headers",
@@ -228,7 +228,7 @@ TARGETS = (
             mixed(b"python", b"PYTHON", b"Mozilla/5.0", most=4),
             mixed(b"http://", b"bilibili.com", b".", b"/", b"[", b"]", b"@", b":", b"\xe2\x84\xaa"),
         ).map(b"\n".join),
-        counts=(40, 2_000),
+        counts=(40, 400),
         steps=60,
     ),
     Target(
@@ -238,7 +238,7 @@ TARGETS = (
             b"w_rid=", b"wts=1", b"&", b"=", b"a" * 32, b"%21", b"+", b"%27%28%29%2A", b"%", b"/"
         ),
         (Refused,),
-        counts=(40, 2_000),
+        counts=(40, 400),
         steps=60,
     ),
     Target(
@@ -246,7 +246,7 @@ TARGETS = (
         parser(_params),
         _of_parameters(),
         (InvalidParameter,),
-        counts=(60, 4_000),
+        counts=(60, 800),
         steps=60,
         shown=str,
     ),
@@ -255,7 +255,7 @@ TARGETS = (
         parser(_page_cursor),
         damaged(_CURSORS) | st.binary(max_size=40),
         (ValueError,),
-        counts=(40, 2_000),
+        counts=(40, 400),
         shown=str,
     ),
     Target(
@@ -264,8 +264,8 @@ TARGETS = (
         damaged(st.binary(min_size=16, max_size=16).map(lambda raw: raw.hex()[:22].encode()))
         | st.binary(max_size=30),
         (CursorInvalid,),
-        counts=(40, 2_000),
+        counts=(40, 400),
         shown=str,
     ),
-    Target("token", parser(_token), damaged(_TOKENS), counts=(40, 2_000)),
+    Target("token", parser(_token), damaged(_TOKENS), counts=(40, 400)),
 )

@@ -112,12 +112,12 @@ TARGETS = (
         "set-cookie",
         parser(_cookies),
         mixed(b"SESSDATA=", b"x", b";", b"=", b"Domain=example.com", b"\n", b",", b'"', b"\0"),
-        counts=(30, 1_000),
+        counts=(30, 200),
     ),
     Target(
         "wbi keys",
         parser(_image),
         mixed(b"https://a/", b"b" * 32, b"\n", b".png", b"/", b".", "é".encode()),
-        counts=(30, 1_000),
+        counts=(30, 200),
     ),
 )

@@ -34,7 +34,7 @@ class Target(NamedTuple):
     #: The documented exceptions of the parser.
     errors: tuple[type[Exception], ...] = ()
     #: How many inputs ``make test`` and ``make test-long`` try.
-    counts: tuple[int, int] = (40, 2_000)
+    counts: tuple[int, int] = (40, 400)
     #: The most calls of functions for each byte of an input, so that no parser is quadratic; None
     #: where another thread or a library does the work.
     steps: int | None = 20

@@ -238,7 +238,7 @@ async def _faults(store: Any) -> list[Any]:
 def test_what_the_document_describes(world: World) -> None:
     # What is found is not made smaller: that took minutes for sequences. The steps are printed.
     @settings(
-        max_examples=count(6, 200),
+        max_examples=count(6, 80),
         suppress_health_check=list(HealthCheck),
         phases=(Phase.explicit, Phase.generate),
     )

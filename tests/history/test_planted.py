@@ -25,7 +25,7 @@ from tests.history.world import prepare
 from tests.service.test_workers import until
 
 #: How many operations a history has, at least.
-_OPERATIONS = count(short=300, long=1_000)
+_OPERATIONS = count(short=300, long=600)
 
 
 class Early(Layer):

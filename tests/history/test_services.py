@@ -27,7 +27,7 @@ from tests.service.test_restarts import Service
 from tests.service.test_workers import until as wait_until
 
 #: The seconds in which the long form makes faults, and the pauses between them.
-_LONG_SECONDS, _PAUSES = 60.0, (0.2, 1.2)
+_LONG_SECONDS, _PAUSES = 40.0, (0.2, 1.2)
 _CLIENTS = 8
 #: The fewest acts with a code in a short history.
 _ACTS = 80

@@ -31,7 +31,7 @@ from guanxi.stores.port import Store
 from tests.counts import count
 
 #: How many requests of each kind are timed.
-CALLS = count(800, 4_000)
+CALLS = count(800, 2_000)
 #: Runs a request; returns the CPU time in nanoseconds, and the body of the response.
 Timer = Callable[[Endpoint, Mapping[str, object]], Awaitable[tuple[int, bytes]]]
 

@@ -354,7 +354,7 @@ print(passed)
 
 def test_processes_that_count_together_admit_exactly_so_many() -> None:
     """All at once on one address, whose time stands still."""
-    asks = str(count(2_000, 20_000))
+    asks = str(count(2_000, 10_000))
     with rates.shared() as descriptor, ExitStack() as stack:
         processes = [
             stack.enter_context(_python(_ASK, str(descriptor), asks, shared=descriptor))

@@ -70,13 +70,13 @@ class SyncGraphOnPostgreSQL(RelationMachine):
 
 
 GraphOnSQLite.TestCase.settings = settings(
-    max_examples=count(5, 100), stateful_step_count=count(25, 50)
+    max_examples=count(5, 50), stateful_step_count=count(25, 50)
 )
 GraphOnPostgreSQL.TestCase.settings = settings(
     max_examples=count(1, 10), stateful_step_count=count(20, 50)
 )
 SyncGraphOnSQLite.TestCase.settings = settings(
-    max_examples=count(2, 50), stateful_step_count=count(25, 50)
+    max_examples=count(2, 30), stateful_step_count=count(25, 50)
 )
 SyncGraphOnPostgreSQL.TestCase.settings = settings(
     max_examples=count(1, 5), stateful_step_count=count(20, 50)

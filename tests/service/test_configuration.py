@@ -238,7 +238,7 @@ def test_a_configuration_is_checked(tmp_path: Path) -> None:
     assert "limits.grops" in error_of("config", "check", "--limit", "grops=1")
 
 
-@settings(max_examples=count(short=60, long=2_000), deadline=None)
+@settings(max_examples=count(short=60, long=800), deadline=None)
 @given(st.text(max_size=60) | st.text(alphabet="port = [limits]\n'\"#1.{}", max_size=80))
 def test_any_file_is_read_or_refused(text: str) -> None:
     with TemporaryDirectory() as folder:

@@ -169,7 +169,7 @@ async def test_a_change_names_its_fields_and_keeps_the_others(store: Store) -> N
 async def test_two_processes_change_different_fields_and_none_is_lost(open_again: Opener) -> None:
     first, second = await open_again(), await open_again()
     await accounts.put(first, 7, CARD)
-    for turn in range(count(10, 100)):
+    for turn in range(count(10, 50)):
         await asyncio.gather(
             accounts.put(first, 7, {"sign": f"s{turn}"}),
             accounts.put(second, 7, {"face": f"f{turn}"}),
@@ -337,7 +337,7 @@ async def test_the_oldest_sessions_make_room(store: Store) -> None:
 async def test_sign_ins_at_once_do_not_exceed_the_bound(open_again: Opener) -> None:
     first, second = await open_again(), await open_again()
     await people(first, 1)
-    sessions = [replace(session_of(1, b"%d" % at), created=at) for at in range(count(12, 100))]
+    sessions = [replace(session_of(1, b"%d" % at), created=at) for at in range(count(12, 50))]
     await asyncio.gather(
         *(
             store.open_session(session, 3)

@@ -89,7 +89,7 @@ async def test_an_entry_is_appended_once_and_ended(store: Store) -> None:
 async def test_the_log_is_paged_filtered_and_trimmed_as_a_list_would_be(store: Store) -> None:
     draw = random.Random(1)
     entries: dict[int, AuditEntry] = {}
-    for _ in range(count(short=120, long=1_000)):
+    for _ in range(count(short=120, long=400)):
         one = entry(
             first_number(NOW_MS - draw.randrange(5_000)) + draw.randrange(3),
             who=draw.choice("abc"),

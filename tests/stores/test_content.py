@@ -304,7 +304,7 @@ class PostgreSQLMachine(ContentMachine):
 
 
 SQLiteMachine.TestCase.settings = settings(
-    max_examples=count(15, 150), stateful_step_count=count(30, 60)
+    max_examples=count(15, 80), stateful_step_count=count(30, 60)
 )
 PostgreSQLMachine.TestCase.settings = settings(
     max_examples=count(4, 30), stateful_step_count=count(30, 60)
@@ -570,7 +570,7 @@ async def test_a_ban_and_the_writes_of_the_caller_have_an_order(store: Store) ->
             await store.put([LATER.entry(1, later(aid))], by=1)
             written.append(aid)
 
-    for turn in range(count(5, 100)):
+    for turn in range(count(5, 60)):
         writers = [asyncio.create_task(write(1 + 10_000 * (8 * turn + n))) for n in range(8)]
         while len(written) < 20 * (turn + 1):
             await asyncio.sleep(0)

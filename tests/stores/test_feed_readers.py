@@ -150,7 +150,7 @@ async def test_a_reader_follows_many_writers(engine: Engine) -> None:
 
     async def write(store: Store, seed: int) -> None:
         draw = Random(seed)
-        for _ in range(count(60, 600)):
+        for _ in range(count(60, 300)):
             owner, target = draw.sample(range(1, ACCOUNTS + 1), 2)
             act = draw.choice([Act.FOLLOW, Act.FOLLOW, Act.UNFOLLOW, Act.BLOCK, Act.UNBLOCK])
             await store.change([Modify(owner, target, act)], Limits().caps)

@@ -211,7 +211,7 @@ async def test_random_imports_follow_the_rules(store: Store) -> None:
     draw = Random(5)
     stored: dict[Key, int] = {}
     conflicting = 0
-    for _ in range(count(12, 200)):
+    for _ in range(count(12, 100)):
         rows = draw_rows(draw, range(1, 8), 14)
         rule: OnOtherTime = draw.choice(("replace", "newest", "oldest"))
         stored, expected = resolved(stored, rows, rule)

@@ -30,7 +30,7 @@ async def test_rows_total_and_version_of_a_page_belong_together(store: Store) ->
     for mid in (1, 2):
         await follow(store, mid, 3, 4, 5)
     await follow(store, 3, 1)
-    writing = asyncio.create_task(toggle(store, 1, 6, count(80, 500)))
+    writing = asyncio.create_task(toggle(store, 1, 6, count(80, 250)))
     rows_by_version: dict[tuple[str, int], list[int]] = {}
     while not writing.done():
         for name, page in (
@@ -58,7 +58,7 @@ async def test_a_finished_change_shows_at_once_in_every_process(open_again: Open
     stores = [await open_again(), await open_again()]
     await people(stores[0], 1, 2)
     reading = [asyncio.create_task(read_endlessly(store, 1)) for store in stores for _ in range(4)]
-    for turn in range(count(60, 400)):
+    for turn in range(count(60, 250)):
         follows = turn % 2 == 0
         writer = stores[turn // 2 % 2]
         assert await writer.change([Modify(1, 2, 1 if follows else 2)], LIMITS) == [0]

@@ -93,7 +93,7 @@ async def test_an_empty_file_is_not_a_store(tmp_path: Path) -> None:
 
 
 async def test_concurrent_creators_get_the_same_store(tmp_path: Path) -> None:
-    for attempt in range(count(10, 200)):
+    for attempt in range(count(10, 100)):
         path = tmp_path / f"{attempt}.db"
         stores = await asyncio.gather(*(SQLiteStore.open(path, create=True) for _ in range(8)))
         assert len({store.secret for store in stores}) == 1

@@ -84,7 +84,7 @@ async def build(store: Store, follows: set[tuple[int, int]], marks: Mapping[int,
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.usefixtures("server")
 def test_suggestions_are_those_of_the_naive_query(name: str) -> None:
-    @settings(max_examples=count(15, 300) if name == "sqlite" else count(5, 60))
+    @settings(max_examples=count(15, 150) if name == "sqlite" else count(5, 60))
     @given(FOLLOWS, SWITCHES, st.integers(0, 5))
     def check(follows: set[tuple[int, int]], marks: dict[int, str], limit: int) -> None:
         marks.pop(1, None)

@@ -377,6 +377,7 @@ def test_nothing_but_the_emulator_hands_chance_in() -> None:
     assert "emulator" not in serve
     assert found == {
         "console/acting.py": {"service.chance"},
+        "console/operator/account.py": {"service.chance"},
         "service/admin.py": {"service.chance"},
         "service/app.py": {"self._service.chance"},
         "service/handlers/login.py": {"service.chance"},

@@ -36,7 +36,7 @@ def bench(*options: str) -> subprocess.CompletedProcess[str]:
 
 def test_lines_are_measured_and_a_line_without_its_packages_is_skipped(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
-    options = ("--edges", "120000", "--json", str(file))
+    options = ("--edges", "120000", "--seconds", "0.6", "--json", str(file))
     process = bench("--only", *LINES, TOOL, "twin-edge", *options)
     assert process.returncode == 0, process.stdout + process.stderr
     assert ", 120,000 edges;" in process.stdout.partition("\n")[0]

@@ -9,7 +9,7 @@ import pytest
 from markupsafe import escape
 from msgspec.structs import asdict
 
-from guanxi.console.demo_faults import EFFECTS, fault_of
+from guanxi.console.demo.faults import EFFECTS, fault_of
 from guanxi.contract import endpoints as e
 from guanxi.demo.world import BANNED, HERO, ROLES
 from guanxi.emulator.faults import Fault

@@ -23,7 +23,7 @@ from tests.fuzz.pieces import JSON, damaged, fitting, json_bytes
 from tests.fuzz.responses import CREDENTIAL, SECRETS, assert_silent
 from tests.fuzz.target import Check, Target
 
-#: Stands for the address of another server in what a server sends.
+#: Replaced by the address of another server in what a server sends.
 ELSEWHERE = b"<elsewhere>"
 _HEAD_END = b"\r\n\r\n"
 

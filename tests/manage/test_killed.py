@@ -3,48 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from guanxi import Credential, SyncClient
 from guanxi.testing import RunningService
-from tests.cli.runner import COMMAND, ENGLISH
 from tests.console.visitor import Visitor
-
-
-@contextmanager
-def running(folder: Path, base_url: str) -> Iterator[tuple[subprocess.Popen[str], Visitor]]:
-    """Yield the process, and a visitor who has opened its pages; kill it at the end."""
-    environment = os.environ | ENGLISH | {"XDG_DATA_HOME": str(folder)}
-    environment |= {"XDG_CONFIG_HOME": str(folder), "PYTHON_KEYRING_BACKEND": _NO_KEYRING}
-    arguments = ["manage", "--no-browser", "--port", "0", "--base-url", base_url]
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        address = urlsplit(process.stdout.readline().strip())
-        visitor = Visitor(f"http://{address.netloc}")
-        visitor.visit(f"{address.path}?{address.query}")
-        yield process, visitor
-    finally:
-        process.kill()
-        process.communicate(timeout=30)
-
-
-_NO_KEYRING = "keyring.backends.fail.Keyring"
+from tests.manage.process import started
 
 
 def until(visitor: Visitor, path: str, text: str) -> str:
@@ -71,7 +38,7 @@ def test_a_plan_goes_on_after_the_process_was_killed(
     saved = tmp_path / "guanxi" / "credentials.json"
     saved.write_text(json.dumps({f"default@{service.base_url}": parts}))
     saved.chmod(0o600)
-    with running(tmp_path, service.base_url) as (process, visitor):
+    with started(tmp_path, service.base_url) as (process, visitor):
         visitor.submit("Use this account")
         home = visitor.path
         visitor.submit("Take a snapshot")
@@ -93,7 +60,7 @@ def test_a_plan_goes_on_after_the_process_was_killed(
     while len(followings(service, credential)) != 2:
         assert time.monotonic() < end
         time.sleep(0.05)
-    with running(tmp_path, service.base_url) as (_, visitor):
+    with started(tmp_path, service.base_url) as (_, visitor):
         page = visitor.visit(plan)
         assert "left to do" in page
         visitor.submit("Go on")

@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from guanxi import Credential, SyncClient
+from guanxi.contract.endpoint import FACE_HOSTS
 from guanxi.manage import plans
-from guanxi.manage.application import FACES, Pages
+from guanxi.manage.application import Pages
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.notes import note_of
 from tests.console.visitor import Visitor
@@ -257,7 +258,7 @@ def test_faces_are_shown_only_where_they_are_wanted(
         ):
             archive.db.execute("UPDATE profile SET face = ? WHERE mid = ?", (face, mid))
     assert "<img" not in visitor.visit(f"{home}/lists/followings")
-    manage.pages._panel.site.image_hosts = frozenset(FACES)
+    manage.pages._panel.site.image_hosts = frozenset(FACE_HOSTS)
     page = visitor.visit(f"{home}/lists/followings")
     assert re.findall(r'<img src="([^"]*)"', page) == ["https://i0.hdslb.com/a.jpg"]
     with_faces = Pages(manage.vault, folder=tmp_path, faces=True)

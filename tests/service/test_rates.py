@@ -353,7 +353,7 @@ print(passed)
 
 
 def test_processes_that_count_together_admit_exactly_so_many() -> None:
-    """All at once on one address, whose time stands still."""
+    """All at once on one address, whose clock does not move."""
     asks = str(count(2_000, 10_000))
     with rates.shared() as descriptor, ExitStack() as stack:
         processes = [

@@ -1,1 +1,1 @@
-"""Pages for whoever runs a service (``operator``) or tests against the emulator (``demo*.py``)."""
+"""Pages for whoever runs a service (``operator``) or tests against the emulator (``demo``)."""

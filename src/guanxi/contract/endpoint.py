@@ -27,6 +27,12 @@ class Host(StrEnum):
     WWW = "www.bilibili.com"
 
 
+#: The domain of the documents' pages, which call the API from their own hosts.
+DOMAIN = "bilibili.com"
+#: The hosts of faces in the documents' examples.
+FACE_HOSTS = ("i0.hdslb.com", "i1.hdslb.com", "i2.hdslb.com")
+
+
 class Envelope(StrEnum):
     """The fields of a response around its data."""
 

@@ -7,9 +7,8 @@ command prints, once, and then has a session until the command ends.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from guanxi.contract.endpoint import FACE_HOSTS
 from guanxi.manage.pages import (
     groups,
     lists,
@@ -29,20 +29,19 @@ from guanxi.manage.pages import (
     transfer,
     work,
 )
-from guanxi.manage.panel import Panel, Verb
+from guanxi.manage.panel import Panel
 from guanxi.manage.people import People, Vault
 from guanxi.manage.work import Desk
 from guanxi.text import Text
 from guanxi.toolbox.errors import ToolError
 from guanxi.web.forms import Refusal
-from guanxi.web.local import is_local_name
+from guanxi.web.local import is_loopback, name_in
+from guanxi.web.routing import Handler, Verb, routes_of
 from guanxi.web.sessions import Sessions
 from guanxi.web.site import Site
 
 NAME = Text("guanxi 管理", "guanxi manage")
 OPEN = "/open"
-#: The hosts of faces, as the documents name them.
-FACES = ("i0.hdslb.com", "i1.hdslb.com", "i2.hdslb.com")
 _COOKIE = "guanxi_manage"
 _MODULES = (start, sign_in, snapshots, lists, groups, plans, transfer, migrate, work)
 
@@ -61,13 +60,13 @@ class Pages:
         """As ``People``. ``faces``: whether the browser loads faces from the documents' hosts."""
         self.token = secrets.token_urlsafe(24)
         self.desk = Desk()
-        site = Site(NAME, (), ["guanxi.manage"], image_hosts=FACES if faces else ())
+        site = Site(NAME, (), ["guanxi.manage"], image_hosts=FACE_HOSTS if faces else ())
         self._panel = Panel(People(vault, base_url, folder), self.desk, site)
         self._sessions: Sessions[bool] = Sessions(_COOKIE)
         routes = Starlette(
             routes=[
                 Route(OPEN, self._open),
-                *_routes(self._verbs(), self._guarded),
+                *routes_of(self._verbs()),
                 *site.routes(),
             ],
             exception_handlers={
@@ -83,7 +82,8 @@ class Pages:
 
     def _verbs(self) -> Iterable[Verb]:
         for module in _MODULES:
-            yield from module.verbs(self._panel)
+            for method, path, handle in module.verbs(self._panel):
+                yield method, path, self._guarded(handle)
 
     async def _open(self, request: Request) -> Response:
         """Open the session of the address that the command printed; its token works once."""
@@ -97,7 +97,7 @@ class Pages:
         self._sessions.open(request, response, value=True)
         return response
 
-    def _guarded(self, handle: Callable[[Request], Awaitable[Response]]) -> Any:
+    def _guarded(self, handle: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
             if self._sessions.of(request) is None:
                 raise Refusal(403, _CLOSED)
@@ -111,26 +111,10 @@ class Pages:
         return self._panel.site.refused(request, Refusal(409, reason))
 
 
-def _routes(verbs: Iterable[Verb], guarded: Callable[..., Any]) -> list[Route]:
-    """Return a route for each path, which knows all its methods."""
-    found: dict[str, dict[str, Any]] = {}
-    for method, path, handle in verbs:
-        found.setdefault(path, {})[method] = guarded(handle)
-    return [Route(path, _by_method(of), methods=[*of]) for path, of in found.items()]
-
-
-def _by_method(handlers: dict[str, Any]) -> Callable[[Request], Awaitable[Response]]:
-    async def handle(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        response: Response = await handlers[method](request)
-        return response
-
-    return handle
-
-
 def _for_this_machine(application: ASGIApp) -> ASGIApp:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not is_local_name(Request(scope).headers.get("host", "")):
+        host = Request(scope).headers.get("host", "") if scope["type"] == "http" else "localhost"
+        if not is_loopback(name_in(host)):
             response = Response(_ELSEWHERE, 421, media_type="text/plain")
             await response(scope, receive, send)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -21,9 +21,6 @@ from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import ArchiveMissing, ToolError
 from guanxi.web.forms import Refusal
 from guanxi.web.site import Notice, Site
-
-#: A method, a path and its handler.
-Verb = tuple[str, str, Callable[[Request], Awaitable[Response]]]
 
 SIGN_IN = "/sign-in"
 #: Below this path and the account's key are the pages of one account.
@@ -75,21 +72,15 @@ class Panel(NamedTuple):
             person = await asyncio.to_thread(self.people.person, key)
             self.desk.start(name, back, job(person))
         except SignedOut as error:
-            return self.site.back(request, SIGN_IN, refused(error))
+            return self.site.back(request, SIGN_IN, Notice.refused(error))
         except (ToolError, ApiException, ValueError) as error:
-            return self.site.back(request, back, refused(error))
+            return self.site.back(request, back, Notice.refused(error))
         return self.site.back(request, back)
 
 
 def words(panel: Panel, request: Request) -> Callable[[Text], str]:
     """Return what chooses the language of a plan's reasons: that of the page."""
     return panel.site.look(request).text
-
-
-def refused(error: Exception) -> Notice:
-    """Return the notice of what could not be done."""
-    first = error.args[0] if error.args else ""
-    return Notice("refused", first if isinstance(first, Text) else Text.of(str(error)))
 
 
 def now() -> int:

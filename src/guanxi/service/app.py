@@ -85,8 +85,8 @@ class Application:
         self._at_once = service.settings.requests_at_once
         if rates is None:
             rates = Rates(service.settings, service.clock)
-        #: None if nothing is limited.
-        self._rates = None if rates.are_off else rates
+        #: The limits, by the names of the endpoints that have one: most requests are of others.
+        self._limits_of = dict.fromkeys(rates.limited, rates)
         self._drops_cursor = not service.profile.cursors
         self._observers = [*observers]
         self._pages = pages
@@ -128,8 +128,8 @@ class Application:
         """Drop what is cached of the store, after its rows were replaced from outside."""
         self._service.store.forget()
         self._gate.forget()
-        if self._rates is not None:
-            self._rates.forget()
+        for rates in {*self._limits_of.values()}:
+            rates.forget()
 
     def renumber(self) -> None:
         """Begin with new ids of requests."""
@@ -173,7 +173,8 @@ class Application:
             self._fail(exchange, error)
         finally:
             self._running.discard(exchange)  # a closed loop's requests are forgotten already
-            self._writing.discard(exchange)
+            if route is not None and route.reads_form:
+                self._writing.discard(exchange)
             if exchange.is_late:  # the cancellation was caught below
                 task.uncancel()
             if exchange.has_left:
@@ -347,7 +348,7 @@ class Application:
             self._writing.add(exchange)
         if (writing if route.reads_form else len(self._running) - writing - 1) >= self._at_once:
             raise StoreUnavailable("too many requests at once")
-        rates = self._rates
+        rates = self._limits_of.get(route.endpoint.name)
         if rates is not None:
             rates.check_address(route.endpoint, address_of(scope))
         limits, query = self._limits, scope["query_string"]

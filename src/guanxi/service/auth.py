@@ -14,14 +14,13 @@ from guanxi.contract.endpoints import NAV, SPACE_PAGE
 from guanxi.service import cors
 from guanxi.service.exchange import Caller, Scope, address_of
 from guanxi.service.handling import Refused, Service
+from guanxi.service.hosts import is_documented
 from guanxi.service.request import Headers, Pairs, broken_header_rule, cookies
 
 #: How long a worker uses a session that it read before it reads it again.
 _TRUST_NS, _TRUST_SECONDS = 10**9, 1.0
 #: How many sessions, and how many credentials, are cached; the largest credential that is cached.
 _MAX_ENTRIES, _MAX_CREDENTIAL_BYTES = 20_000, 1_024
-#: The domain of the documents' pages.
-_DOMAIN = b"bilibili.com"
 #: How to send each kind of credential.
 _WAYS = {COOKIE: "the cookie SESSDATA", ACCESS_KEY: "the parameter access_key"}
 _CAME = "send the bili_jct that came with SESSDATA"
@@ -124,7 +123,8 @@ class SessionGate:
                     raise _not_signed_in(endpoint, credential, session, kind)
                 session = None
             elif credential is not None and not by_key:
-                foreign = self._foreign(headers)
+                says = b"origin" in headers or b"sec-fetch-site" in headers
+                foreign = self._foreign(headers) if says else ""
                 if endpoint.writes:
                     _check_csrf(values.get("csrf", ""), credential, foreign)
                 elif foreign:
@@ -135,15 +135,15 @@ class SessionGate:
         return Caller(session.mid if session else 0, session, address_of(scope))
 
     def _foreign(self, headers: Headers) -> str:
-        """Return why a request with a cookie is another site's page's; "" if nothing says so.
+        """Return why a request with a cookie is another site's page's; "" if it is not.
 
-        Pages of the documents' own hosts call each other, and clients repeat what those send.
+        Its headers say what page sent it. Pages of the documents' own hosts call each other, and
+        clients repeat what those send.
         """
-        if b"origin" not in headers and b"sec-fetch-site" not in headers:
-            return ""
         reason = cors.foreign(headers, self._origins, cors.SAME_SITE)
-        if reason and b"sec-fetch-site" not in headers and _is_documented(headers[b"origin"]):
-            return ""
+        if reason and b"sec-fetch-site" not in headers:
+            host = headers[b"origin"].partition(b"://")[2].decode("latin-1")
+            return "" if is_documented(host) else reason
         return reason
 
     def forget(self) -> None:
@@ -233,12 +233,6 @@ class SessionGate:
             )
             self._mixins = (now // secrets.DAY, (today, yesterday))
         return sign.wbi_verify(pairs, *self._mixins[1])
-
-
-def _is_documented(origin: bytes) -> bool:
-    """Return whether an origin is of the documents' domain."""
-    host = origin.partition(b"://")[2]
-    return host == _DOMAIN or host.endswith(b"." + _DOMAIN)
 
 
 def _check_csrf(form: str, credential: _Credential, foreign: str) -> None:

@@ -13,14 +13,20 @@ from ipaddress import ip_address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from guanxi.contract.endpoint import Host
+from guanxi.contract.endpoint import DOMAIN, Host
 from guanxi.text import Text
+from guanxi.web.local import name_in
 
 #: The documents' hosts, by whose names clients may call a demo or a fixture.
 DOCUMENTED: tuple[str, ...] = tuple(host.value for host in Host)
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _MISDIRECTED = 421
 _REASON = "host: not a name of this service; its setting allowed_hosts has those"
+
+
+def is_documented(name: str) -> bool:
+    """Return whether a host is of the documents' domain."""
+    return name == DOMAIN or name.endswith(f".{DOMAIN}")
 
 
 def unfit_name(name: str) -> Text | None:
@@ -69,13 +75,6 @@ async def _refuse(send: Send, body: bytes, method: str) -> None:
     ]
     await send({"type": "http.response.start", "status": _MISDIRECTED, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
-
-
-def name_in(host: str) -> str:
-    """Return the name or address in a Host header, without port, brackets and final dot."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].lower().removesuffix(".")
 
 
 def _is_ip(name: str) -> bool:

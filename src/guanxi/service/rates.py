@@ -13,7 +13,7 @@ import fcntl
 import mmap
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import blake2b
@@ -90,9 +90,9 @@ class Rates:
         )
 
     @property
-    def are_off(self) -> bool:
-        """Return whether nothing is limited."""
-        return not self._of_account and not self._of_address
+    def limited(self) -> Collection[str]:
+        """Return the names of the endpoints that are limited."""
+        return self._of_account.keys() | self._of_address.keys()
 
     def check_address(self, endpoint: Endpoint, address: str) -> None:
         """Count a request from an address, "" for an unknown one, which is not limited.

@@ -11,15 +11,17 @@ from collections.abc import Collection, Mapping
 from urllib.parse import unquote, urlsplit
 
 from guanxi.contract import errors
+from guanxi.contract.endpoint import DOMAIN
 from guanxi.contract.limits import ALL
 from guanxi.contract.params import InvalidParameter
 from guanxi.service.handling import Refused
+from guanxi.service.hosts import is_documented
 
 Pairs = list[tuple[str, str]]
 Headers = Mapping[bytes, bytes]
 
 _HEADER_RULE = "(the header rule of the profile documented; the profile open has no such rule)"
-_DEMANDED = "the host must be bilibili.com or under it"
+_DEMANDED = f"the host must be {DOMAIN} or under it"
 _BADLY_ESCAPED = "a % without two hexadecimal digits after it; write % as %25"
 _NOT_UTF8 = "not UTF-8 after percent-decoding"
 #: The most characters of a Referer's host that a reason repeats.
@@ -158,7 +160,7 @@ def broken_header_rule(headers: Headers, *, strict: bool = False) -> str:
         host = urlsplit(referer.decode("latin-1")).hostname or ""
     except ValueError:
         return f"Referer: not a URL {_HEADER_RULE}"
-    if host == "bilibili.com" or host.endswith(".bilibili.com"):
+    if is_documented(host):
         return ""
     shown = repr(host)[:_ECHOED]
     return f"Referer: {_DEMANDED}, not {shown} {_HEADER_RULE}"

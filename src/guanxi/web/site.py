@@ -37,6 +37,12 @@ class Notice(NamedTuple):
     kind: str
     text: Text
 
+    @classmethod
+    def refused(cls, error: Exception) -> Notice:
+        """Return the notice of what could not be done: the error's text, in both languages."""
+        first = error.args[0] if error.args else ""
+        return cls("refused", first if isinstance(first, Text) else Text.of(str(error)))
+
 
 class File(NamedTuple):
     """A static file, and the first characters of its digest."""

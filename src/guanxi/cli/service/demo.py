@@ -349,7 +349,7 @@ def _serve_emulated(
     proxy_port: int | None,
 ) -> None:
     """Serve a demo of one worker with its emulator, until Ctrl-C."""
-    from guanxi.console.demo import Pages
+    from guanxi.console.demo.application import Pages
     from guanxi.emulator import serving
 
     address = serving.Address(new_token(), port=emulator_port)

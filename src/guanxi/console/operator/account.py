@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from guanxi.accounts.account import Card, State
 from guanxi.accounts.secrets import TokenKind
 from guanxi.console.operator.accounts import STATES
-from guanxi.console.operator.desk import Change, Desk, Verb, mid_of
+from guanxi.console.operator.desk import Change, Desk, mid_of
 from guanxi.console.operator.lists import TABS
 from guanxi.operations import accounts, erasing, export, sessions
 from guanxi.operations.accounts import AccountError
@@ -24,6 +24,7 @@ from guanxi.text import Text
 from guanxi.web.forms import Refusal
 from guanxi.web.headers import security_headers
 from guanxi.web.paging import whole_number
+from guanxi.web.routing import Verb
 from guanxi.web.site import Notice
 from guanxi.world.keys import MAX_KEY
 from guanxi.world.kinds import KINDS

@@ -11,13 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from guanxi.accounts.account import State, state_named
-from guanxi.console.operator.desk import Desk, Verb, refused
+from guanxi.console.operator.desk import Desk
 from guanxi.contract.params import LARGEST
 from guanxi.operations import accounts, listing
 from guanxi.stores.port import ListedAccount
 from guanxi.text import Text
 from guanxi.web.headers import security_headers
 from guanxi.web.paging import Block, whole_number, with_query
+from guanxi.web.routing import Verb
+from guanxi.web.site import Notice
 from guanxi.world.keys import is_key
 
 PATH, CSV = "/accounts", "/accounts.csv"
@@ -54,7 +56,7 @@ def verbs(desk: Desk) -> list[Verb]:
         try:
             rows, end = await _page(desk, shown, _ROWS, after)
         except ValueError as error:
-            notice, status = refused(error), 400
+            notice, status = Notice.refused(error), 400
         exact = await _exact(desk, shown) if not after else []
         named = {one.mid for one in exact}
         rows = [*exact, *(one for one in rows if one.mid not in named)]

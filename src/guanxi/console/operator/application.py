@@ -7,9 +7,8 @@ Whoever has a token of the administration signs in with it. The session ends wit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -30,6 +29,7 @@ from guanxi.text import Text
 from guanxi.web.forms import Refusal, local_path
 from guanxi.web.headers import security_headers
 from guanxi.web.paging import with_query
+from guanxi.web.routing import Handler, routes_of
 from guanxi.web.site import Entry, Notice, Site, path_of
 
 NAME = Text("guanxi 控制台", "guanxi console")
@@ -89,18 +89,19 @@ class Console:
 
     def _routes(self) -> list[Route]:
         site = self._desk.site
-        handlers: dict[str, dict[str, Callable[[Request], Awaitable[Response]]]] = {}
         verbs = [verb for module in _MODULES for verb in module.verbs(self._desk)]
-        for method, path, handle in (*self._overview.verbs(), *self._check.verbs(), *verbs):
-            handlers.setdefault(path, {})[method] = self._guarded(handle)
-        handlers[SIGN_IN] = {"GET": self._sign_in, "POST": self._signed_in}
-        handlers[SIGN_OUT] = {"POST": self._sign_out}
-        return [
-            *(Route(path, _by_method(of), methods=[*of]) for path, of in handlers.items()),
-            *site.routes(),
+        guarded = [
+            (method, path, self._guarded(handle))
+            for method, path, handle in (*self._overview.verbs(), *self._check.verbs(), *verbs)
         ]
+        own = [
+            ("GET", SIGN_IN, self._sign_in),
+            ("POST", SIGN_IN, self._signed_in),
+            ("POST", SIGN_OUT, self._sign_out),
+        ]
+        return [*routes_of((*guarded, *own)), *site.routes()]
 
-    def _guarded(self, handle: Callable[[Request], Awaitable[Response]]) -> Any:
+    def _guarded(self, handle: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
             await self._desk.token(request)
             return await handle(request)
@@ -167,15 +168,6 @@ def _from_its_folder(pages: ASGIApp) -> ASGIApp:
         await pages(scope, receive, send)
 
     return answer
-
-
-def _by_method(handlers: dict[str, Any]) -> Callable[[Request], Awaitable[Response]]:
-    async def handle(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        response: Response = await handlers[method](request)
-        return response
-
-    return handle
 
 
 _WRONG = Text(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from guanxi.console.operator.desk import Desk, Verb
+from guanxi.console.operator.desk import Desk
 from guanxi.contract.params import LARGEST
 from guanxi.web.paging import Block, whole_number, with_query
+from guanxi.web.routing import Verb
 
 PATH = "/audit"
 _ROWS = 100

@@ -10,7 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from guanxi.console.operator.desk import Desk, SignedOut, Verb
+from guanxi.console.operator.desk import Desk, SignedOut
 from guanxi.contract.params import LARGEST
 from guanxi.graph import feed
 from guanxi.graph.effects import ChangeKind
@@ -19,6 +19,7 @@ from guanxi.text import Text
 from guanxi.web.events import events
 from guanxi.web.forms import Refusal
 from guanxi.web.paging import whole_number, with_query
+from guanxi.web.routing import Verb
 
 PATH, EVENTS = "/changes", "/changes/events"
 KINDS = (

@@ -8,12 +8,13 @@ from contextlib import suppress
 from starlette.requests import Request
 from starlette.responses import Response
 
-from guanxi.console.operator.desk import Change, Desk, Verb
+from guanxi.console.operator.desk import Change, Desk
 from guanxi.operations.audit import Act
 from guanxi.service import logs
 from guanxi.stores.port import Fault, StoreError
 from guanxi.stores.port.info import CHECKED, note_of_check
 from guanxi.text import Text
+from guanxi.web.routing import Verb
 
 PATH = "/check"
 #: How many faults are shown.

@@ -25,8 +25,6 @@ from guanxi.web.paging import whole_number
 from guanxi.web.sessions import Sessions
 from guanxi.web.site import Notice, Site
 
-#: A method, a path and its handler.
-Verb = tuple[str, str, Callable[[Request], Awaitable[Response]]]
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 
 
@@ -113,10 +111,10 @@ class Desk:
                 done = await do(act)
             except AccountError as error:
                 act.status = 404 if error.refusal is EditRefusal.UNKNOWN else 409
-                return refused(error)
+                return Notice.refused(error)
             except ValueError as error:
                 act.status = 400
-                return refused(error)
+                return Notice.refused(error)
             except StoreTimeout as error:
                 act.status = 504
                 logs.LOG.exception("a change of the console failed")
@@ -124,7 +122,7 @@ class Desk:
             except StoreError as error:
                 act.status = 503
                 logs.LOG.exception("a change of the console failed")
-                return refused(error)
+                return Notice.refused(error)
             act.status = 200
         return Notice("done", done)
 
@@ -140,12 +138,6 @@ def mid_of(request: Request) -> int:
     if not mid:
         raise HTTPException(404)
     return mid
-
-
-def refused(error: Exception) -> Notice:
-    """Return the notice of what could not be done."""
-    first = error.args[0] if error.args else ""
-    return Notice("refused", first if isinstance(first, Text) else Text.of(str(error)))
 
 
 def _unknown(error: StoreError) -> Text:

@@ -88,8 +88,7 @@ def _of_requests(hour: Period, longest_wait: float) -> list[Problem]:
     if count := hour.codes[errors.ServiceUnavailable.number]:
         what = Text(
             f"最近一小时有 {count:,} 个请求因服务繁忙被拒绝（-503）",
-            f"{count:,} requests of the last hour were refused, as the service could not take them"
-            " (-503)",
+            f"{count:,} requests of the last hour were as the service could not take them (-503)",
         )
         todo = Text(
             "库繁忙、磁盘已满或服务过载：见运维文档。",

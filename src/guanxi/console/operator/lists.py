@@ -7,12 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from guanxi.console.operator.accounts import STATES
-from guanxi.console.operator.desk import Desk, Verb, mid_of
+from guanxi.console.operator.desk import Desk, mid_of
 from guanxi.operations import accounts, relations, sessions
 from guanxi.operations.accounts import AccountError
 from guanxi.text import Text
 from guanxi.web.forms import Refusal
 from guanxi.web.paging import Block, with_query
+from guanxi.web.routing import Verb
 
 _ROWS = 100
 #: The pages of an account: the end of each path, and its name.

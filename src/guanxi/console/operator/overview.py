@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from guanxi._version import __version__
+from guanxi.console.counted import COUNTS
 from guanxi.console.operator import health
-from guanxi.console.operator.desk import Desk, Verb
+from guanxi.console.operator.desk import Desk
 from guanxi.console.operator.samples import HEIGHT, WIDTH, Samples
 from guanxi.contract import errors
 from guanxi.service import logs
@@ -19,23 +20,12 @@ from guanxi.service.docs.chinese import both
 from guanxi.service.metrics import totals
 from guanxi.stores.port import StoreError, StoreInfo
 from guanxi.text import Text
+from guanxi.web.routing import Verb
 
 _HOUR, _DAY = 3_600, 86_400
 #: How long the facts about a store are shown before they are read again, and how long the page
 #: waits for them: to count a million accounts takes longer.
 _INFO_SECONDS, _WAIT_SECONDS = 30.0, 0.05
-#: The names of what a store counts.
-COUNTS = {
-    "accounts": Text("账号", "accounts"),
-    "followings": Text("关注", "followings"),
-    "whispers": Text("悄悄关注", "whispers"),
-    "blocks": Text("拉黑", "blocks"),
-    "requests": Text("关注请求", "requests to follow"),
-    "groups": Text("分组", "groups"),
-    "sessions": Text("会话", "sessions"),
-    "documents": Text("内容", "documents"),
-    "changes": Text("保留的变更", "kept changes"),
-}
 SIZES = {
     "file": Text("库文件", "store's file"),
     "log": Text("日志（WAL）", "its log (WAL)"),

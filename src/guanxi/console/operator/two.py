@@ -9,12 +9,13 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from guanxi.console.operator.desk import Desk, Verb
+from guanxi.console.operator.desk import Desk
 from guanxi.contract.params import LARGEST
 from guanxi.graph.lists import Window
 from guanxi.graph.pair import Side, mtime_of
 from guanxi.text import Text
 from guanxi.web.paging import whole_number
+from guanxi.web.routing import Verb
 from guanxi.web.site import Notice
 
 PATH = "/two"

@@ -7,8 +7,10 @@ from starlette.responses import Response
 
 from guanxi.manage import lists, plans
 from guanxi.manage.lists import Query
-from guanxi.manage.panel import ACCOUNT, Panel, Verb, now, refused, words
+from guanxi.manage.panel import ACCOUNT, Panel, now, words
 from guanxi.toolbox.errors import ToolError
+from guanxi.web.routing import Verb
+from guanxi.web.site import Notice
 
 GROUPS = f"{ACCOUNT}/{{key}}/groups"
 
@@ -42,7 +44,9 @@ def verbs(panel: Panel) -> list[Verb]:
                     new=fields.get("new", "").strip(),
                 )
             except ToolError as error:
-                return panel.site.back(request, panel.account(request, "/groups"), refused(error))
+                return panel.site.back(
+                    request, panel.account(request, "/groups"), Notice.refused(error)
+                )
         return panel.site.back(request, panel.account(request, f"/plans/{made.name}"))
 
     return [("GET", GROUPS, show), ("POST", GROUPS, plan)]

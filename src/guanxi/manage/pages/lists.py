@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from guanxi.manage import lists, plans, saved
 from guanxi.manage.lists import COLUMNS, FILTERS, LISTS, Query
-from guanxi.manage.panel import ACCOUNT, Panel, Verb, now, refused, words
+from guanxi.manage.panel import ACCOUNT, Panel, now, words
 from guanxi.text import Text
 from guanxi.toolbox import labels, notes
 from guanxi.toolbox.archive import Archive
@@ -19,6 +19,8 @@ from guanxi.toolbox.planning import COMMANDS
 from guanxi.toolbox.selection import Selection, Words
 from guanxi.web.forms import Fields, Refusal
 from guanxi.web.paging import Block, whole_number, with_query
+from guanxi.web.routing import Verb
+from guanxi.web.site import Notice
 
 LIST = f"{ACCOUNT}/{{key}}/lists/{{name}}"
 _PLAN, _KEEP, _VIEW, _FORGET = (f"{LIST}/{part}" for part in ("plan", "keep", "view", "forget"))
@@ -78,7 +80,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             query = Query.of(name, values)
         except ToolError as error:
-            query, notice = Query.of(name, {}), refused(error)
+            query, notice = Query.of(name, {}), Notice.refused(error)
         columns = _columns(name, ",".join(request.query_params.getlist("columns")))
         address = _address(query, columns)
         start = whole_number(values.get("start", ""))
@@ -120,7 +122,7 @@ def verbs(panel: Panel) -> list[Verb]:
         back = _back(panel, request, fields)
         action = ACTIONS[name].get(fields.get("action", ""))
         if action is None:
-            return panel.site.back(request, back, refused(ValueError(_NO_ACTION)))
+            return panel.site.back(request, back, Notice.refused(ValueError(_NO_ACTION)))
         with panel.archive(request) as archive:
             try:
                 chosen = _chosen(name, fields)
@@ -134,7 +136,7 @@ def verbs(panel: Panel) -> list[Verb]:
                     **action.options,
                 )
             except ToolError as error:
-                return panel.site.back(request, back, refused(error))
+                return panel.site.back(request, back, Notice.refused(error))
         return panel.site.back(request, panel.account(request, f"/plans/{made.name}"))
 
     async def keep(request: Request) -> Response:
@@ -148,7 +150,9 @@ def verbs(panel: Panel) -> list[Verb]:
                 else:
                     notes.unkeep(archive, mids)
             except ToolError as error:
-                return panel.site.back(request, _back(panel, request, fields), refused(error))
+                return panel.site.back(
+                    request, _back(panel, request, fields), Notice.refused(error)
+                )
         kept = f"已标记保留 {len(mids)} 个", f"{len(mids)} are marked to be kept"
         free = f"已取消标记 {len(mids)} 个", f"{len(mids)} are no longer marked"
         done = Text(*(kept if fields.get("on") else free))
@@ -194,7 +198,9 @@ def verbs(panel: Panel) -> list[Verb]:
             try:
                 saved.save(archive, name, fields.get("view", ""), kept)
             except ToolError as error:
-                return panel.site.back(request, _back(panel, request, fields), refused(error))
+                return panel.site.back(
+                    request, _back(panel, request, fields), Notice.refused(error)
+                )
         done = Text("视图已保存", "The view is saved")
         return panel.site.back(request, _back(panel, request, fields), done)
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from guanxi.manage import jobs, plans
 from guanxi.manage.pages.plans import OUTCOMES
-from guanxi.manage.panel import ACCOUNT, Panel, Verb, refused, words
+from guanxi.manage.panel import ACCOUNT, Panel, words
 from guanxi.text import Text
 from guanxi.toolbox import journal, labels, migrate
 from guanxi.toolbox.archive import Archive
@@ -20,6 +20,8 @@ from guanxi.toolbox.errors import ArchiveMissing, PlanError, ToolError
 from guanxi.toolbox.journal import Report
 from guanxi.toolbox.plan import KINDS, Plan
 from guanxi.web.forms import Refusal
+from guanxi.web.routing import Verb
+from guanxi.web.site import Notice
 
 MIGRATE = "/migrate"
 MIGRATION = f"{ACCOUNT}/{{key}}/migration/{{source}}"
@@ -50,7 +52,7 @@ def verbs(panel: Panel) -> list[Verb]:
                 if origin.identity.is_same(archive.identity):
                     raise ToolError(*_SAME)
         except ToolError as error:
-            return panel.site.back(request, MIGRATE, refused(error))
+            return panel.site.back(request, MIGRATE, Notice.refused(error))
         request.path_params.update(key=target, source=source)
         return await start(request, blocks=bool(fields.get("blocks")))
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from guanxi.manage import jobs, plans
-from guanxi.manage.panel import ACCOUNT, Panel, Verb, now, refused, words
+from guanxi.manage.panel import ACCOUNT, Panel, now, words
 from guanxi.text import Text
 from guanxi.toolbox import journal
 from guanxi.toolbox.archive import Archive
@@ -18,6 +18,8 @@ from guanxi.toolbox.plan import KINDS, Act, Plan
 from guanxi.toolbox.review import review
 from guanxi.web.forms import Refusal
 from guanxi.web.paging import BLOCK, Block, whole_number, with_query
+from guanxi.web.routing import Verb
+from guanxi.web.site import Notice
 
 PLANS = f"{ACCOUNT}/{{key}}/plans"
 PLAN = f"{PLANS}/{{plan}}"
@@ -101,7 +103,7 @@ def verbs(panel: Panel) -> list[Verb]:
                     archive, request.path_params["plan"], now(), words(panel, request)
                 )
             except ToolError as error:
-                return panel.site.back(request, _page(panel, request), refused(error))
+                return panel.site.back(request, _page(panel, request), Notice.refused(error))
         return panel.site.back(request, panel.account(request, f"/plans/{made.name}"))
 
     async def discard(request: Request) -> Response:
@@ -110,7 +112,7 @@ def verbs(panel: Panel) -> list[Verb]:
             try:
                 plans.discard(archive, request.path_params["plan"])
             except ToolError as error:
-                return panel.site.back(request, _page(panel, request), refused(error))
+                return panel.site.back(request, _page(panel, request), Notice.refused(error))
         done = Text("计划已删除，没有执行任何操作", "The plan is deleted; nothing was done")
         return panel.site.back(request, panel.account(request, "/plans"), done)
 

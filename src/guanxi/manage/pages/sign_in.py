@@ -14,12 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from guanxi.contract.errors import ApiException
-from guanxi.manage.panel import ACCOUNT, SIGN_IN, Panel, Verb, refused
+from guanxi.manage.panel import ACCOUNT, SIGN_IN, Panel
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
 from guanxi.text import Text
 from guanxi.web.forms import Refusal
 from guanxi.web.headers import security_headers
+from guanxi.web.routing import Verb
 from guanxi.web.site import Notice
 
 _CODE, _IMAGE, _STATE = f"{SIGN_IN}/{{id}}", f"{SIGN_IN}/{{id}}/code.svg", f"{SIGN_IN}/{{id}}/state"
@@ -56,7 +57,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             attempt = await asyncio.to_thread(_begin, panel)
         except ApiException as error:
-            return panel.site.back(request, SIGN_IN, refused(error))
+            return panel.site.back(request, SIGN_IN, Notice.refused(error))
         while len(attempts) >= _MOST:
             del attempts[next(iter(attempts))]
         number = secrets.token_hex(8)
@@ -137,7 +138,7 @@ def _begin(panel: Panel) -> Attempt:
 def _end_of(attempt: Attempt) -> tuple[str, Any]:
     if attempt.key:
         return f"{ACCOUNT}/{attempt.key}", Text("已登录", "Signed in")
-    return SIGN_IN, refused(attempt.failed or ValueError(_EXPIRED))
+    return SIGN_IN, Notice.refused(attempt.failed or ValueError(_EXPIRED))
 
 
 _WAITING = Notice("refused", Text("还没有确认。", "It is not confirmed yet."))

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from guanxi.manage import charts, jobs
 from guanxi.manage.lists import groups
-from guanxi.manage.panel import ACCOUNT, Panel, Verb
+from guanxi.manage.panel import ACCOUNT, Panel
 from guanxi.text import Text
 from guanxi.toolbox import labels, snapshots
 from guanxi.toolbox.archive import Archive
@@ -18,6 +18,7 @@ from guanxi.toolbox.difference import difference
 from guanxi.toolbox.errors import ToolError
 from guanxi.web.forms import Refusal
 from guanxi.web.paging import whole_number
+from guanxi.web.routing import Verb
 
 OVERVIEW = f"{ACCOUNT}/{{key}}"
 SNAPSHOTS = f"{OVERVIEW}/snapshots"

@@ -8,9 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from guanxi.contract.errors import ApiException
-from guanxi.manage.panel import ACCOUNT, SIGN_IN, Panel, Verb, refused
+from guanxi.manage.panel import ACCOUNT, SIGN_IN, Panel
 from guanxi.text import Text
 from guanxi.toolbox.errors import ToolError
+from guanxi.web.routing import Verb
+from guanxi.web.site import Notice
 
 #: Opens the account that ``guanxi login`` saved.
 SAVED = "/saved"
@@ -24,7 +26,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             has_default, notice = panel.people.has_default(), None
         except ValueError as error:
-            has_default, notice = False, refused(error)
+            has_default, notice = False, Notice.refused(error)
         return await panel.page(
             request,
             "start.html",
@@ -42,7 +44,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             key = await asyncio.to_thread(panel.people.use_default)
         except (ToolError, ApiException, ValueError) as error:
-            return panel.site.back(request, "/", refused(error))
+            return panel.site.back(request, "/", Notice.refused(error))
         return panel.site.back(request, f"{ACCOUNT}/{key}")
 
     async def sign_out(request: Request) -> Response:

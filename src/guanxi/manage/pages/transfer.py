@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from guanxi.manage import imports
 from guanxi.manage.lists import groups as groups_of
-from guanxi.manage.panel import ACCOUNT, Panel, Verb, now, refused, words
+from guanxi.manage.panel import ACCOUNT, Panel, now, words
 from guanxi.text import Text
 from guanxi.toolbox import exchange, labels
 from guanxi.toolbox.archive import Archive
@@ -17,6 +17,8 @@ from guanxi.toolbox.errors import PlanError, ToolError
 from guanxi.toolbox.snapshots import LISTS
 from guanxi.web.forms import Refusal
 from guanxi.web.headers import security_headers
+from guanxi.web.routing import Verb
+from guanxi.web.site import Notice
 from guanxi.web.uploads import upload_of
 
 TRANSFER = f"{ACCOUNT}/{{key}}/transfer"
@@ -60,7 +62,7 @@ def verbs(panel: Panel) -> list[Verb]:
         with panel.archive(request) as archive, imports.keeping(archive) as (name, file):
             fields = await upload_of(request, panel.site.key, file, imports.MOST)
         if not fields.get("file"):
-            return panel.site.back(request, page, refused(ValueError(_NO_FILE)))
+            return panel.site.back(request, page, Notice.refused(ValueError(_NO_FILE)))
         return panel.site.back(request, f"{page}/{name}")
 
     async def preview(request: Request) -> Response:
@@ -71,7 +73,7 @@ def verbs(panel: Panel) -> list[Verb]:
                 raise Refusal(404, error.args[0]) from None
             except ToolError as error:
                 page = panel.account(request, "/transfer")
-                return panel.site.back(request, page, refused(error))
+                return panel.site.back(request, page, Notice.refused(error))
             return await panel.page(
                 request,
                 "import.html",
@@ -98,7 +100,7 @@ def verbs(panel: Panel) -> list[Verb]:
                 )
             except ToolError as error:
                 page = panel.account(request, f"/transfer/{upload}")
-                return panel.site.back(request, page, refused(error))
+                return panel.site.back(request, page, Notice.refused(error))
         return panel.site.back(request, panel.account(request, f"/plans/{made.name}"))
 
     return [

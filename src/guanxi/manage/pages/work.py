@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from guanxi.manage.panel import WORK_PARTS, Panel, Verb
+from guanxi.manage.panel import WORK_PARTS, Panel
 from guanxi.manage.work import State
 from guanxi.text import Text
 from guanxi.web.events import events
 from guanxi.web.forms import local_path
+from guanxi.web.routing import Verb
 
 WORK, EVENTS, STOP = "/work", "/work/events", "/work/stop"
 #: Seconds between two looks at the work.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -10,11 +9,7 @@ from starlette.responses import Response
 
 from guanxi.console.acting import acting
 from guanxi.emulator.emulator import Emulator
-from guanxi.text import Text
 from guanxi.web.site import Notice, Site
-
-#: A method, a path and its handler.
-Verb = tuple[str, str, Callable[[Request], Awaitable[Response]]]
 
 
 class Panel(NamedTuple):
@@ -35,9 +30,3 @@ class Panel(NamedTuple):
         """Return a page that also has ``acting``, who is signed in."""
         values["acting"] = await acting(self.emulator.service, request)
         return self.site.page(request, template, status=status, notice=notice, **values)
-
-
-def refusal(error: Exception) -> Notice:
-    """Return the notice of an error: its text in both languages, if it has one."""
-    reason = error.args[0] if error.args and isinstance(error.args[0], Text) else str(error)
-    return Notice("refused", Text.of(reason))

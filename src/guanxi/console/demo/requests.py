@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from guanxi.console.panel import Panel, Verb
+from guanxi.console.demo.panel import Panel
 from guanxi.contract import errors
 from guanxi.contract.endpoints import BY_NAME
 from guanxi.emulator.requests import HIDDEN, Recorded
@@ -16,6 +16,7 @@ from guanxi.service.docs.chinese import both
 from guanxi.service.docs.snippets import Snippet, snippets
 from guanxi.text import Text
 from guanxi.web.paging import Block, whole_number, with_query
+from guanxi.web.routing import Verb
 from guanxi.web.site import Notice
 
 PATH, FORGET = "/demo/requests", "/demo/requests/forget"
@@ -52,7 +53,7 @@ def verbs(panel: Panel) -> list[Verb]:
         cards = await panel.emulator.service.store.cards([*mids])
         return await panel.page(
             request,
-            "_requests.html" if query.get("part") == "table" else "demo_requests.html",
+            "_requests.html" if query.get("part") == "table" else "requests.html",
             notice=None if refused is None else Notice("refused", refused),
             block=block,
             total=len(found),
@@ -78,7 +79,7 @@ def verbs(panel: Panel) -> list[Verb]:
         index = numbers.index(number)
         return await panel.page(
             request,
-            "demo_request.html",
+            "request.html",
             one=found,
             name=cards[found.mid].name if found.mid in cards else "",
             code=errors.CODES.get(found.code or 0),

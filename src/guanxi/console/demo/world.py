@@ -7,10 +7,13 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from guanxi.console.panel import Panel, Verb, refusal
+from guanxi.console.counted import COUNTS
+from guanxi.console.demo.panel import Panel
 from guanxi.emulator.state import START, UNNAMED
 from guanxi.stores.port import StoreError
 from guanxi.text import Text
+from guanxi.web.routing import Verb
+from guanxi.web.site import Notice
 
 PATH, CLOCK, MARKS, RESET, RENEW, STUBS = (
     "/demo/world",
@@ -31,18 +34,6 @@ _LONGEST_NAME = 60
 _NO_TIME = Text(
     "请填写时间，如 2026-12-01T08:00:00。", "Enter a time, such as 2026-12-01T08:00:00."
 )
-#: The kinds of rows that a store counts.
-COUNTS = {
-    "accounts": Text("账号", "accounts"),
-    "followings": Text("关注", "followings"),
-    "whispers": Text("悄悄关注", "whispers"),
-    "blocks": Text("拉黑", "blocks"),
-    "requests": Text("关注请求", "requests to follow"),
-    "groups": Text("分组", "groups"),
-    "sessions": Text("会话", "sessions"),
-    "documents": Text("内容", "documents"),
-    "changes": Text("保留的变更", "kept changes"),
-}
 
 
 def verbs(panel: Panel) -> list[Verb]:
@@ -53,7 +44,7 @@ def verbs(panel: Panel) -> list[Verb]:
         info = await emulator.service.store.info()
         return await panel.page(
             request,
-            "demo_world.html",
+            "world.html",
             emulator=emulator,
             seconds=emulator.clock() / 1e9,
             marks=emulator.marks.names,
@@ -72,7 +63,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             done = _moved(panel, request, fields)
         except ValueError as error:
-            return site.back(request, PATH, refusal(error))
+            return site.back(request, PATH, Notice.refused(error))
         return site.back(request, PATH, done)
 
     async def mark(request: Request) -> Response:
@@ -81,7 +72,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             await emulator.marks.mark(name)
         except (ValueError, StoreError) as error:
-            return site.back(request, PATH, refusal(error))
+            return site.back(request, PATH, Notice.refused(error))
         return site.back(request, PATH, Text(f"已记下 {name}", f"The world is marked as {name}"))
 
     async def confirm_reset(request: Request) -> Response:
@@ -110,7 +101,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             await emulator.marks.reset(name or None)
         except (ValueError, StoreError) as error:
-            return site.back(request, PATH, refusal(error))
+            return site.back(request, PATH, Notice.refused(error))
         return site.back(request, PATH, Text(f"已回到 {name}", f"The world is as at {name}"))
 
     async def confirm_renew(request: Request) -> Response:
@@ -140,7 +131,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             await emulator.renew()
         except (ValueError, StoreError) as error:
-            return site.back(request, PATH, refusal(error))
+            return site.back(request, PATH, Notice.refused(error))
         return site.back(request, PATH, Text("已全部重来", "Everything is as at the start"))
 
     async def clear_stubs(request: Request) -> Response:

@@ -6,8 +6,7 @@ emulator's token is needed. Without a session only the start page and the endpoi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from ipaddress import ip_address
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,18 +16,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from guanxi.accounts import secrets
-from guanxi.console import demo_faults, demo_requests, demo_start, demo_world
 from guanxi.console.acting import acting
-from guanxi.console.panel import Panel
+from guanxi.console.demo import faults, requests, start, world
+from guanxi.console.demo.panel import Panel
 from guanxi.demo.world import HERO
 from guanxi.emulator.emulator import Emulator
 from guanxi.service.docs import pages as docs
 from guanxi.service.docs.paths import DOCS
 from guanxi.service.exchange import ASGI, Scope, Send
 from guanxi.service.forms import Receive
-from guanxi.service.hosts import name_in
 from guanxi.text import Text
+from guanxi.web.local import is_loopback, name_in
 from guanxi.web.paths import STATIC
+from guanxi.web.routing import Handler, routes_of
 from guanxi.web.sessions import Sessions
 from guanxi.web.site import Entry, Notice, Site
 
@@ -36,9 +36,9 @@ _NAME = Text("guanxi 演示", "guanxi demo")
 _ENTRIES = (
     Entry("/", Text("开始", "Start")),
     Entry(DOCS, Text("接口", "Endpoints")),
-    Entry(demo_requests.PATH, Text("请求", "Requests")),
-    Entry(demo_faults.PATH, Text("出错", "Faults")),
-    Entry(demo_world.PATH, Text("世界", "World")),
+    Entry(requests.PATH, Text("请求", "Requests")),
+    Entry(faults.PATH, Text("出错", "Faults")),
+    Entry(world.PATH, Text("世界", "World")),
 )
 _COOKIE = "guanxi_demo"
 _SIGN_IN = "/demo/sign-in"
@@ -55,7 +55,7 @@ class Pages:
     def __init__(self, emulator: Emulator, token: str) -> None:
         """``token`` is the emulator's, for visitors from other machines."""
         self._emulator, self._token = emulator, token
-        self._site = Site(_NAME, _ENTRIES, ["guanxi.console", docs.PACKAGE])
+        self._site = Site(_NAME, _ENTRIES, ["guanxi.console.demo", docs.PACKAGE])
         self._sessions: Sessions[bool] = Sessions(_COOKIE)
         self._panel = Panel(emulator, self._site)
         self._application = Starlette(
@@ -84,15 +84,17 @@ class Pages:
 
     def _routes(self) -> list[Route]:
         guarded = [
-            Route(path, self._guarded(handle), methods=[method])
-            for module in (demo_start, demo_requests, demo_faults, demo_world)
+            (method, path, self._guarded(handle))
+            for module in (start, requests, faults, world)
             for method, path, handle in module.verbs(self._panel)
         ]
+        own = [
+            ("GET", "/", self._start),
+            ("GET", _SIGN_IN, self._sign_in),
+            ("POST", _SIGN_IN, self._signed_in),
+        ]
         return [
-            Route("/", self._start, methods=["GET"]),
-            Route(_SIGN_IN, self._sign_in, methods=["GET"]),
-            Route(_SIGN_IN, self._signed_in, methods=["POST"]),
-            *_by_path(guarded),
+            *routes_of((*own, *guarded)),
             *docs.routes(self._site, self._more),
             *self._site.routes(),
         ]
@@ -107,11 +109,11 @@ class Pages:
 
     async def _start(self, request: Request) -> Response:
         may = self._may(request)
-        response = await demo_start.page(self._panel, request, may=may)
+        response = await start.page(self._panel, request, may=may)
         self._open(request, response, may=may)
         return response
 
-    def _guarded(self, handle: Callable[[Request], Awaitable[Response]]) -> Any:
+    def _guarded(self, handle: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
             may = self._may(request)
             if not may:
@@ -130,7 +132,7 @@ class Pages:
             self._sessions.open(request, response, value=True)
 
     async def _sign_in(self, request: Request) -> Response:
-        return self._site.page(request, "demo_sign_in.html", path=_SIGN_IN)
+        return self._site.page(request, "sign_in.html", path=_SIGN_IN)
 
     async def _signed_in(self, request: Request) -> Response:
         fields = await self._site.fields(request)
@@ -141,7 +143,7 @@ class Pages:
             )
             return self._site.page(
                 request,
-                "demo_sign_in.html",
+                "sign_in.html",
                 status=403,
                 notice=Notice("refused", wrong),
                 path=_SIGN_IN,
@@ -149,30 +151,6 @@ class Pages:
         response = self._site.back(request, "/")
         self._open(request, response, may=True)
         return response
-
-
-def _by_path(routes: list[Route]) -> list[Route]:
-    """Return the routes with one for each path, as a 405 must name all methods of it."""
-    found: dict[str, list[Route]] = {}
-    for route in routes:
-        found.setdefault(route.path, []).append(route)
-    return [
-        of_path[0] if len(of_path) == 1 else Route(path, _by_method(of_path), methods=_all(of_path))
-        for path, of_path in found.items()
-    ]
-
-
-def _all(routes: list[Route]) -> list[str]:
-    return sorted({method for route in routes for method in route.methods or ()})
-
-
-def _by_method(routes: list[Route]) -> Callable[[Request], Awaitable[Response]]:
-    async def handle(request: Request) -> Response:
-        route = next(one for one in routes if request.method in (one.methods or ()))
-        response: Response = await route.endpoint(request)
-        return response
-
-    return handle
 
 
 def is_local(request: Request) -> bool:
@@ -183,13 +161,5 @@ def is_local(request: Request) -> bool:
     """
     if request.client is None or any(name in request.headers for name in _FORWARDED):
         return False
-    return _is_loopback(request.client.host) and _is_loopback(
-        name_in(request.headers.get("host", ""))
-    )
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
+    host = request.headers.get("host", "")
+    return is_loopback(request.client.host) and is_loopback(name_in(host))

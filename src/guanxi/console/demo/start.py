@@ -9,13 +9,14 @@ from starlette.responses import Response
 
 from guanxi.accounts.account import State
 from guanxi.console.acting import act_as, stop_acting
-from guanxi.console.panel import Panel, Verb
+from guanxi.console.demo.panel import Panel
 from guanxi.contract.params import LARGEST
 from guanxi.demo.world import ROLES
 from guanxi.operations.accounts import AccountError
 from guanxi.text import Text
 from guanxi.web.forms import local_path
 from guanxi.web.paging import whole_number
+from guanxi.web.routing import Verb
 from guanxi.web.site import Notice
 
 ACT, STOP = "/demo/act", "/demo/act/stop"
@@ -64,7 +65,7 @@ async def page(panel: Panel, request: Request, *, may: bool) -> Response:
     info = await emulator.service.store.info()
     return await panel.page(
         request,
-        "demo_start.html",
+        "start.html",
         may=may,
         people=await _people(panel),
         counts=info.counts,

@@ -8,13 +8,14 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from guanxi.console.panel import Panel, Verb, refusal
+from guanxi.console.demo.panel import Panel
 from guanxi.contract.endpoints import BY_NAME
 from guanxi.emulator.faults import BODIES, DROPS, Armed, Fault
 from guanxi.emulator.stories import STORIES
 from guanxi.emulator.targets import LISTS, READS, WRITES
 from guanxi.stores.port import StoreError
 from guanxi.text import Text
+from guanxi.web.routing import Verb
 from guanxi.web.site import Notice
 
 PATH, REMOVE, CLEAR, STORY = (
@@ -92,7 +93,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             await emulator.add_fault(fault_of(fields))
         except (ValueError, StoreError) as error:
-            refused = refusal(error)
+            refused = Notice.refused(error)
             return await _page(panel, request, fields, refused)
         return site.back(request, PATH, Text("已设置", "The fault is set"))
 
@@ -118,7 +119,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             await emulator.add_story(name)
         except (ValueError, StoreError) as error:
-            return site.back(request, PATH, refusal(error))
+            return site.back(request, PATH, Notice.refused(error))
         return site.back(request, PATH, Text(f"{name} 已打开", f"{name} is on"))
 
     return [
@@ -141,7 +142,7 @@ async def _page(
     ]
     return await panel.page(
         request,
-        "demo_faults.html",
+        "faults.html",
         status=400 if notice else 200,
         notice=notice,
         faults=shown,

@@ -54,7 +54,7 @@ class Pages:
 
     async def rows(self, request: Request) -> Response:
         start = whole_number(request.query_params.get("start", ""))
-        block = block_of(ROWS, start, self.site.look(request).at("/rows"))
+        block = block_of(ROWS[start:], start, self.site.look(request).at("/rows"))
         return self.site.page(request, "rows.html", block=block, total=len(ROWS))
 
     async def chosen(self, request: Request) -> Response:

@@ -47,7 +47,8 @@ class Person(NamedTuple):
             yield client, archive
 
 
-def _now() -> int:
+def now() -> int:
+    """Return the time, in seconds since the Unix epoch."""
     return int(time.time())
 
 
@@ -60,9 +61,9 @@ def snapshot(person: Person, page: Callable[[int], str], *, last_posted: bool = 
 
     def job(on_progress: OnProgress) -> Outcome:
         with person.at_work() as (client, archive):
-            found = backup(client, archive, _now(), on_progress=on_progress)
+            found = backup(client, archive, now(), on_progress=on_progress)
             if last_posted:
-                read_last_posted(client, archive, _now(), on_progress=on_progress)
+                read_last_posted(client, archive, now(), on_progress=on_progress)
         readings = found.readings.items()
         cut = [labels.LISTS[name] for name, reading in readings if not reading.complete]
         names = "、".join(one.zh for one in cut)
@@ -85,7 +86,7 @@ def application(person: Person, name: str, page: str, *, per_day: int | None = N
     def job(on_progress: OnProgress) -> Outcome:
         with person.at_work() as (client, archive):
             plan = plans.get(archive, name)
-            report = apply(client, archive, plan, _now(), per_day=per_day, on_progress=on_progress)
+            report = apply(client, archive, plan, now(), per_day=per_day, on_progress=on_progress)
         done, total = report.outcomes.get("done", 0), report.total
         text = Text(f"完成 {done} 项，共 {total} 项。", f"{done} of {total} acts were done.")
         return Outcome(text, page)
@@ -108,7 +109,7 @@ def migration(
                 origin,
                 client,
                 archive,
-                _now(),
+                now(),
                 blocks=blocks,
                 words=words,
                 on_progress=on_progress,
@@ -130,7 +131,7 @@ def check(person: Person, page: str) -> Job:
 
     def job(on_progress: OnProgress) -> Outcome:
         with person.at_work() as (client, archive):
-            found = backup(client, archive, _now(), on_progress=on_progress)
+            found = backup(client, archive, now(), on_progress=on_progress)
         text = Text(
             f"目标账号已重新读取（快照 {found.snapshot}），两者的差别如下。",
             f"The target was read again as snapshot {found.snapshot}; what differs is below.",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -248,11 +248,13 @@ def rows(archive: Archive, query: Query, start: int, limit: int) -> list[sqlite3
         return found.fetchall()
 
 
-def mids(archive: Archive, query: Query) -> Iterator[int]:
-    """Yield the accounts that match, without an order. Raise ArchiveError."""
-    with archive.query(f"SELECT mid FROM {query.list} WHERE {query.where}") as found:
-        for row in found:
-            yield row["mid"]
+def mids(archive: Archive, name: str, where: str) -> list[int]:
+    """Return the accounts of a list that a condition is true of, without an order.
+
+    The condition is that of a query, or of ``among``. Raise ArchiveError.
+    """
+    with archive.query(f"SELECT mid FROM {name} WHERE {where}") as found:
+        return [row["mid"] for row in found]
 
 
 def faces(archive: Archive, mids: Iterable[int]) -> dict[int, str]:

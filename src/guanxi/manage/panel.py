@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -81,11 +80,6 @@ class Panel(NamedTuple):
 def words(panel: Panel, request: Request) -> Callable[[Text], str]:
     """Return what chooses the language of a plan's reasons: that of the page."""
     return panel.site.look(request).text
-
-
-def now() -> int:
-    """Return the time, in seconds since the Unix epoch."""
-    return int(time.time())
 
 
 _NO_ARCHIVE = Text(

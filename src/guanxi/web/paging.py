@@ -20,13 +20,13 @@ class Block(NamedTuple, Generic[T]):
 
 
 def block_of(rows: Sequence[T], start: int, address: str, size: int = BLOCK) -> Block[T]:
-    """Return the block of a whole list that begins at index ``start``, at most ``size`` rows.
+    """Return the block of the rows read from index ``start`` on, at most ``size`` of them.
 
-    ``address`` is where the rows are read; ``start=`` is appended for the next block.
+    Whoever reads one more knows whether others follow. ``address`` is where the rows are read;
+    ``start=`` is appended for the next block.
     """
-    end = start + size
-    following = with_query(address, {"start": str(end)}) if end < len(rows) else ""
-    return Block(rows[start:end], following)
+    more = with_query(address, {"start": str(start + size)}) if len(rows) > size else ""
+    return Block(rows[:size], more)
 
 
 def with_query(address: str, values: Mapping[str, str]) -> str:

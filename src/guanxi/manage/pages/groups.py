@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from guanxi.manage import lists, plans
+from guanxi.manage.jobs import now
 from guanxi.manage.lists import Query
-from guanxi.manage.panel import ACCOUNT, Panel, now, words
+from guanxi.manage.panel import ACCOUNT, Panel, words
 from guanxi.toolbox.errors import ToolError
 from guanxi.web.routing import Verb
 from guanxi.web.site import Notice

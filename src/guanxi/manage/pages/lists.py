@@ -9,16 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from guanxi.manage import lists, plans, saved
+from guanxi.manage.jobs import now
 from guanxi.manage.lists import COLUMNS, FILTERS, LISTS, Query
-from guanxi.manage.panel import ACCOUNT, Panel, now, words
+from guanxi.manage.panel import ACCOUNT, Panel, words
 from guanxi.text import Text
 from guanxi.toolbox import labels, notes
-from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import ToolError
 from guanxi.toolbox.planning import COMMANDS
 from guanxi.toolbox.selection import Selection, Words
 from guanxi.web.forms import Fields, Refusal
-from guanxi.web.paging import Block, whole_number, with_query
+from guanxi.web.paging import block_of, whole_number, with_query
 from guanxi.web.routing import Verb
 from guanxi.web.site import Notice
 
@@ -88,7 +88,6 @@ def verbs(panel: Panel) -> list[Verb]:
             newest = archive.newest()
             rows = lists.rows(archive, query, start, BLOCK + 1) if newest else []
             unread = lists.unread(archive, query) if newest and "last_posted" in columns else 0
-            following = with_query(address, {"start": str(start + BLOCK)})
             return await panel.page(
                 request,
                 "list.html",
@@ -100,7 +99,7 @@ def verbs(panel: Panel) -> list[Verb]:
                 columns=columns,
                 all_columns=COLUMNS,
                 filters=FILTERS,
-                block=Block(rows[:BLOCK], following if len(rows) > BLOCK else ""),
+                block=block_of(rows, start, address, BLOCK),
                 start=start,
                 matching=lists.count(archive, query) if newest else 0,
                 total=lists.count(archive, Query(name)) if newest else 0,
@@ -143,7 +142,7 @@ def verbs(panel: Panel) -> list[Verb]:
         name, fields = _name(request), await panel.site.fields(request)
         with panel.archive(request) as archive:
             try:
-                mids = _mids_of(archive, name, _chosen(name, fields))
+                mids = lists.mids(archive, name, _chosen(name, fields).where)
                 if fields.get("on"):
                     reason = words(panel, request)(_BY_HAND)
                     notes.keep(archive, mids, reason, now())
@@ -279,11 +278,6 @@ def _selection(name: str, command: str, chosen: Chosen, language: Words) -> Sele
     if COMMANDS[command].view != name:
         where = f"mid IN (SELECT mid FROM {name} WHERE {where})"
     return Selection(where=where, because=language(chosen.because))
-
-
-def _mids_of(archive: Archive, name: str, chosen: Chosen) -> list[int]:
-    with archive.query(f"SELECT mid FROM {name} WHERE {chosen.where}") as found:
-        return [row["mid"] for row in found]
 
 
 def _group(fields: Mapping[str, str]) -> str:

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from guanxi.manage import jobs, plans
-from guanxi.manage.panel import ACCOUNT, Panel, now, words
+from guanxi.manage.jobs import now
+from guanxi.manage.panel import ACCOUNT, Panel, words
 from guanxi.text import Text
 from guanxi.toolbox import journal
 from guanxi.toolbox.archive import Archive
@@ -17,7 +18,7 @@ from guanxi.toolbox.errors import PlanError, ToolError
 from guanxi.toolbox.plan import KINDS, Act, Plan
 from guanxi.toolbox.review import review
 from guanxi.web.forms import Refusal
-from guanxi.web.paging import BLOCK, Block, whole_number, with_query
+from guanxi.web.paging import BLOCK, Block, block_of, whole_number
 from guanxi.web.routing import Verb
 from guanxi.web.site import Notice
 
@@ -140,15 +141,15 @@ def _plan(archive: Archive, request: Request) -> Plan:
 def _rows(archive: Archive, plan: Plan, start: int) -> Block[Row]:
     """Return some acts of a plan in their order, each with what became of it."""
     acts = [*islice(plan.acts(), start, start + BLOCK + 1)]
-    following = with_query(f"./{plans.name_of(archive, plan)}", {"start": str(start + BLOCK)})
     not_done = {row["number"]: row for row in journal.not_done(archive, plan.header.id)}
+    block = block_of(acts, start, f"./{plans.name_of(archive, plan)}", BLOCK)
     rows = []
-    for act in acts[:BLOCK]:
+    for act in block.rows:
         entry = journal.entry(archive, plan.header.id, act.number)
         row = not_done.get(act.number)
         why = journal.why(row) if row is not None else Text("", "")
         rows.append(Row(act, None if entry is None else entry.outcome, why))
-    return Block(rows, following if len(acts) > BLOCK else "")
+    return Block(rows, block.next)
 
 
 def _source_of(panel: Panel, plan: Plan) -> str:

@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from guanxi.manage import imports
+from guanxi.manage.jobs import now
 from guanxi.manage.lists import groups as groups_of
-from guanxi.manage.panel import ACCOUNT, Panel, now, words
+from guanxi.manage.panel import ACCOUNT, Panel, words
 from guanxi.text import Text
 from guanxi.toolbox import exchange, labels
 from guanxi.toolbox.archive import Archive

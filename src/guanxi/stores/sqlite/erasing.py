@@ -318,7 +318,6 @@ def _erase_groups(db: apsw.Connection, progress: Progress, _now: int, size: int)
 
 
 _OWN = "SELECT kind, id FROM content WHERE owner = ? LIMIT ?"
-_OWN_KEYS = "DELETE FROM content_key WHERE owner = ?"
 
 
 def _erase_documents(db: apsw.Connection, progress: Progress, _now: int, size: int) -> bool:

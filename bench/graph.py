@@ -31,7 +31,7 @@ from guanxi.stores import open_store
 from guanxi.stores.sqlite.schema import VERSION as SCHEMA
 
 #: Increase it when the same recipe gives another graph: the cache is then not used.
-_VERSION = 2
+_VERSION = 3
 #: Small, as SQLite stores a number in as few bytes as it needs: larger ids need more space.
 _FIRST_MID = 1
 _SINCE, _UNTIL = 1_500_000_000, 1_790_000_000
@@ -134,7 +134,8 @@ class Graph:
 
     def token(self, mid: int) -> str:
         """Return the SESSDATA of an account that has a session."""
-        return hashlib.sha256(f"bench {self.recipe.seed} {mid}".encode()).hexdigest()
+        random = hashlib.sha256(f"bench {self.recipe.seed} {mid}".encode()).hexdigest()
+        return secrets.with_mid(mid, random)
 
     def csrf(self, mid: int) -> str:
         return secrets.bili_jct(self.secret, self.token(mid))
@@ -246,7 +247,7 @@ async def _sign_in(graph: Graph, store: Path) -> None:
                 sorted(
                     msgspec.structs.astuple(
                         Session(
-                            digest=secrets.digest(graph.token(mid)),
+                            digest=secrets.session_digest(graph.token(mid)),
                             mid=mid,
                             kind=TokenKind.COOKIE,
                             created=now,

@@ -25,7 +25,7 @@ from bench.lines import Bench, Line, Sides, Skipped
 from bench.load import Loading, Plan
 from bench.machine import CACHE, python, serving
 from bench.reads import port_of, sample_bodies
-from guanxi.accounts.secrets import Session, TokenKind, digest, new_token
+from guanxi.accounts.secrets import Session, TokenKind, session_digest, session_token
 from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow
 from tools.postgres import Server, programs
@@ -50,12 +50,16 @@ async def _filled(address: str, length: int) -> dict[int, str]:
             for target in range(_FIRST_TARGET, _FIRST_TARGET + count)
         )
     )
-    tokens = {mid: new_token() for mid in lengths}
+    tokens = {mid: session_token(mid) for mid in lengths}
     now = int(time.time())
     for mid, token in tokens.items():
         await store.open_session(
             Session(
-                digest=digest(token), mid=mid, kind=TokenKind.COOKIE, created=now, expires=2**40
+                digest=session_digest(token),
+                mid=mid,
+                kind=TokenKind.COOKIE,
+                created=now,
+                expires=2**40,
             )
         )
     await store.close()

@@ -43,6 +43,34 @@ def test_a_digest_does_not_contain_the_token() -> None:
     assert secrets.digest("\udc80")
 
 
+def test_a_session_is_found_by_its_accounts_mid() -> None:
+    largest = 2**63 - 1
+    for mid in (0, 1, largest):
+        token = secrets.session_token(mid)
+        assert (len(token), secrets.mid_of(secrets.session_digest(token))) == (80, mid)
+    token = secrets.session_token(7)
+    stored = secrets.session_digest(token)
+    assert token.encode() not in stored
+    # Another mid in front is another session's token: nobody has it.
+    assert secrets.session_digest(secrets.with_mid(8, token[16:]))[8:] != stored[8:]
+
+
+def test_a_token_without_a_mid_has_a_digest_alone() -> None:
+    plain = secrets.new_token()
+    for token in (
+        plain,
+        "f" * 80,
+        "A" * 80,
+        secrets.session_token(7)[:-1],
+        "",
+        "\udc80",
+        "字" * 80,
+    ):
+        assert secrets.session_digest(token) == secrets.digest(token)
+        assert secrets.mid_of(secrets.session_digest(token)) is None
+    assert secrets.mid_of(b"\xff" * 40) is None
+
+
 def test_a_csrf_token_depends_on_session_and_store() -> None:
     first = secrets.bili_jct(SECRET, "a")
     assert len(first) == 32

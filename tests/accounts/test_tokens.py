@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guanxi.accounts import tokens
-from guanxi.accounts.secrets import digest, new_token
+from guanxi.accounts.secrets import digest, mid_of, new_token, session_digest, session_token
 from guanxi.contract.pages import access_id_ends
 
 SECRET, OTHER = b"s" * 32, b"o" * 32
@@ -27,10 +27,13 @@ def test_an_access_id_is_valid_until_it_expires() -> None:
 
 def test_a_refresh_token_has_one_successor() -> None:
     refresh = tokens.refresh_token(SECRET, "SESSDATA")
-    successor = tokens.successor(SECRET, refresh)
-    assert successor == tokens.successor(SECRET, refresh)
-    assert (len(successor), int(successor, 16) > 0) == (len(new_token()), True)
-    assert len({successor, tokens.successor(OTHER, refresh), tokens.successor(SECRET, "x")}) == 3
+    successor = tokens.successor(SECRET, refresh, 7)
+    assert successor == tokens.successor(SECRET, refresh, 7)
+    assert (len(successor), mid_of(session_digest(successor))) == (len(session_token(7)), 7)
+    others = {tokens.successor(OTHER, refresh, 7), tokens.successor(SECRET, "x", 7)}
+    assert len({successor, tokens.successor(SECRET, refresh, 8), *others}) == 4
+    old = tokens.successor(SECRET, refresh, None)
+    assert (len(old), successor[16:]) == (len(new_token()), old)
     for hexadecimal in (refresh[:64], refresh[64:], digest("SESSDATA").hex()):
         assert hexadecimal not in successor
 
@@ -46,6 +49,15 @@ def test_a_refresh_token_names_its_session_without_its_token() -> None:
         tokens.refresh_token(OTHER, "SESSDATA"),
     ):
         assert another[64:] != refresh[64:]
+
+
+def test_a_refresh_token_names_its_session_with_the_mid() -> None:
+    token = session_token(7)
+    refresh = tokens.refresh_token(SECRET, token)
+    session = tokens.session_digest_of(refresh)
+    assert session == session_digest(token)
+    assert mid_of(session or b"") == 7
+    assert token not in refresh
 
 
 def test_a_refresh_csrf_depends_on_session_and_store() -> None:
@@ -74,5 +86,5 @@ def test_a_forged_token_is_invalid(token: str) -> None:
 def test_no_text_raises_an_error(text: str) -> None:
     assert not tokens.access_id_is_valid(SECRET, text, NOW)
     session = tokens.session_digest_of(text)
-    assert session is None or len(session) <= 32
+    assert session is None or len(session) <= 40
     assert tokens.qr_key_created(SECRET, text) is None

@@ -20,7 +20,7 @@ import pytest
 
 from guanxi import Credential, SyncClient
 from guanxi.accounts.account import Card
-from guanxi.accounts.secrets import TokenKind, digest, new_token
+from guanxi.accounts.secrets import TokenKind, new_token, session_digest
 from guanxi.contract.errors import ApiException
 from guanxi.contract.limits import Limits
 from guanxi.operations import accounts
@@ -53,7 +53,10 @@ def test_every_command_accepts_a_postgresql_store(address: str, tmp_path: Path) 
     output_of("store", "import", "content", content, GUANXI_STORE=address)
     output_of("account", "privacy", 1, "--hide-followers", "--store", address)
     session = json.loads(output_of("session", "new", 1, "--store", address))
-    assert with_store(address, lambda store: store.session(digest(session["sessdata"]))) is not None
+    assert (
+        with_store(address, lambda store: store.session(session_digest(session["sessdata"])))
+        is not None
+    )
     assert output_of("session", "revoke", 1, "--store", address).strip() == "1"
     assert with_store(address, stored_edges) == {(1, 2), (3, 2)}
     assert output_of("check", "--store", address) == ""
@@ -117,7 +120,10 @@ def test_a_store_can_be_copied_to_postgresql_and_back(address: str, tmp_path: Pa
     assert output_of("store", "copy", first, address) == ""
     assert output_of("store", "copy", address, last) == ""
     assert with_store(last, stored_edges) == with_store(first, stored_edges)
-    assert with_store(last, lambda store: store.session(digest(session["sessdata"]))) is not None
+    assert (
+        with_store(last, lambda store: store.session(session_digest(session["sessdata"])))
+        is not None
+    )
     for target in (address, last):
         assert output_of("check", "--store", target) == ""
     assert "not empty" in error_of("store", "copy", first, address)

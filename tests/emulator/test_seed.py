@@ -322,7 +322,7 @@ def test_guanxi_demo_repeats_with_a_given_seed_alone(tmp_path: Path) -> None:
 
 
 async def _session(store: Store, token: str) -> object:
-    return await store.session(secrets.digest(token))
+    return await store.session(secrets.session_digest(token))
 
 
 @pytest.mark.long

@@ -27,7 +27,7 @@ from urllib.error import HTTPError
 import pytest
 
 from guanxi import Credential, SyncClient
-from guanxi.accounts.secrets import digest
+from guanxi.accounts.secrets import session_digest
 from guanxi.demo.world import HERO, HIDES_FOLLOWINGS, World
 from guanxi.graph.pair import SPECIAL
 from guanxi.stores import open_store
@@ -295,7 +295,7 @@ def write_session(folder: Path, session: SignedIn) -> None:
 
 
 def sign_out(demo: RunningService, session: SignedIn) -> None:
-    assert demo.do(lambda store: store.close_session(digest(session.sessdata)))
+    assert demo.do(lambda store: store.close_session(session_digest(session.sessdata)))
 
 
 @with_both

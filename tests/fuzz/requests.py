@@ -107,7 +107,7 @@ def _cookie(raw: bytes) -> None:
     jar = cookies(raw, _LIMITS.cookies)
     assert jar.keys() <= {"SESSDATA", "bili_jct", "DedeUserID"}
     for value in jar.values():
-        assert len(secrets.digest(value)) == 32
+        assert len(secrets.session_digest(value)) in (32, 40)
         secrets.bili_jct(_SECRET, value)
 
 
@@ -199,8 +199,8 @@ def _token(raw: bytes) -> None:
     created = tokens.qr_key_created(_SECRET, text)
     assert created in (None, _NOW)
     session = tokens.session_digest_of(text)
-    assert session is None or len(session) <= 32
-    tokens.successor(_SECRET, text)
+    assert session is None or len(session) <= 40
+    tokens.successor(_SECRET, text, 1)
 
 
 TARGETS = (

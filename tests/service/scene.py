@@ -22,7 +22,7 @@ from tests.service.content_fixtures import put
 
 def _refreshed(service: RunningService, mid: int, refresh: str) -> SignedIn:
     """Open the session that a refresh with a refresh token opens."""
-    token = tokens.successor(secret_of(service), refresh)
+    token = tokens.successor(secret_of(service), refresh, mid)
     limits, now = DOCUMENTED.limits, int(time.time())
     issued = service.do(lambda store: issue(store, mid, TokenKind.COOKIE, limits, now, token=token))
     return SignedIn(mid, token, issued.bili_jct)

@@ -20,6 +20,7 @@ from guanxi.accounts.secrets import (
     digest,
     new_app,
     new_token,
+    session_digest,
 )
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint, Login
@@ -185,7 +186,7 @@ def test_cookies_without_a_session(cookie: str, documented: RunningService) -> N
 def test_sign_out_counts_within_a_second(clocked: RunningService, clock: Clock) -> None:
     [caller] = fresh(clocked)
     assert call(clocked, e.FRIENDS, caller).code == 0
-    assert clocked.do(lambda store: store.close_session(digest(caller.sessdata)))
+    assert clocked.do(lambda store: store.close_session(session_digest(caller.sessdata)))
     clock.advance(1)
     assert call(clocked, e.FRIENDS, caller).code == -101
 
@@ -195,7 +196,7 @@ def test_sign_out_counts_although_the_clock_stands_still(
 ) -> None:
     [caller] = fresh(clocked)
     assert call(clocked, e.FRIENDS, caller).code == 0
-    assert clocked.do(lambda store: store.close_session(digest(caller.sessdata)))
+    assert clocked.do(lambda store: store.close_session(session_digest(caller.sessdata)))
     monkeypatch.setattr(auth, "monotonic", lambda: time.monotonic() + 1)
     assert call(clocked, e.FRIENDS, caller).code == -101
 
@@ -205,7 +206,7 @@ def test_a_long_credential_is_not_cached(clocked: RunningService, clock: Clock) 
     sent = {"Cookie": f"SESSDATA={caller.sessdata}; x={'y' * 1_024}"}
     for _ in range(2):
         assert call(clocked, e.NAV, headers=sent).data["mid"] == caller.mid
-    assert clocked.do(lambda store: store.close_session(digest(caller.sessdata)))
+    assert clocked.do(lambda store: store.close_session(session_digest(caller.sessdata)))
     clock.advance(1)
     assert call(clocked, e.FRIENDS, headers=sent).code == -101
 
@@ -249,7 +250,7 @@ async def _many_callers(path: Path) -> None:
                 assert len(gate._trusted) <= 3
                 assert len(gate._credentials) <= 3
         clock.advance(1)
-        assert await store.close_session(digest(token))
+        assert await store.close_session(session_digest(token))
         with pytest.raises(Refused):
             await caller(cookie)
         assert cookie.encode() not in gate._credentials
@@ -269,7 +270,7 @@ def test_a_clock_that_steps_back_ends_no_sign_out(clocked: RunningService, clock
     """A session that was read in the future is read again."""
     [caller] = fresh(clocked)
     assert call(clocked, e.FRIENDS, caller).code == 0
-    assert clocked.do(lambda store: store.close_session(digest(caller.sessdata)))
+    assert clocked.do(lambda store: store.close_session(session_digest(caller.sessdata)))
     clock.advance(-60)
     assert call(clocked, e.FRIENDS, caller).code == -101
     clock.advance(60)

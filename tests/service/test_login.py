@@ -18,7 +18,9 @@ from guanxi.accounts import secrets, tokens
 from guanxi.accounts.account import State
 from guanxi.accounts.secrets import DAY, Session, TokenKind
 from guanxi.contract import endpoints as e
+from guanxi.contract.limits import DOCUMENTED
 from guanxi.contract.pages import refresh_csrf_of
+from guanxi.operations.sessions import issue
 from guanxi.stores.port import Store, StoreUnavailable
 from guanxi.testing import RunningService, SignedIn, running
 from tests.counts import count
@@ -288,7 +290,7 @@ def test_the_page_requires_a_session(service: RunningService) -> None:
 
 def _sessions(service: RunningService, *tokens: str) -> list[bool]:
     async def there(store: Store) -> list[bool]:
-        return [await store.session(secrets.digest(one)) is not None for one in tokens]
+        return [await store.session(secrets.session_digest(one)) is not None for one in tokens]
 
     return service.do(there)
 
@@ -339,6 +341,46 @@ def test_of_refreshes_at_once_one_succeeds(service: RunningService) -> None:
     assert _sessions_of(service, me.mid) == 2
 
 
+def _signed_in_before(service: RunningService) -> tuple[SignedIn, dict[str, str]]:
+    """Return a session whose token has no mid, and the fields of its refresh."""
+    me, token, secret = someone(service), secrets.new_token(), secret_of(service)
+    limits, now = DOCUMENTED.limits, int(time.time())
+    issued = service.do(
+        lambda store: issue(store, me.mid, TokenKind.COOKIE, limits, now, token=token)
+    )
+    mine = SignedIn(me.mid, token, issued.bili_jct)
+    refresh = tokens.refresh_token(secret, token)
+    assert len(refresh) == 96
+    return mine, {"refresh_csrf": _csrf(service, mine), "refresh_token": refresh}
+
+
+def test_a_token_without_a_mid_is_refreshed(service: RunningService) -> None:
+    """Tokens of before they had one sign in until they end, and a refresh gives a new one."""
+    old, fields = _signed_in_before(service)
+    assert read(service, e.MY_INFO, old).mid == old.mid
+    new = _session(ask(service, e.COOKIE_REFRESH, old, **fields))
+    assert secrets.mid_of(secrets.session_digest(new.sessdata)) == old.mid
+    assert ask(service, e.COOKIE_REFRESH, old, **fields).code == 86095
+    confirmed = ask(service, e.CONFIRM_REFRESH, new, refresh_token=fields["refresh_token"])
+    assert confirmed.code == 0
+    assert _sessions(service, old.sessdata, new.sessdata) == [False, True]
+
+
+def test_a_refresh_of_before_is_confirmed_and_not_repeated(service: RunningService) -> None:
+    old, fields = _signed_in_before(service)
+    refresh = fields["refresh_token"]
+    token = tokens.successor(secret_of(service), refresh, None)
+    limits, now = DOCUMENTED.limits, int(time.time())
+    issued = service.do(
+        lambda store: issue(store, old.mid, TokenKind.COOKIE, limits, now, token=token)
+    )
+    again = ask(service, e.COOKIE_REFRESH, old, **fields)
+    assert (again.code, again.cookies) == (86095, {})
+    new = SignedIn(old.mid, token, issued.bili_jct)
+    assert ask(service, e.CONFIRM_REFRESH, new, refresh_token=refresh).code == 0
+    assert _sessions(service, old.sessdata, token) == [False, True]
+
+
 def _sessions_of(service: RunningService, mid: int) -> int:
     async def number(store: Store) -> int:
         return len([session async for session in store.sessions() if session.mid == mid])
@@ -352,7 +394,7 @@ def test_a_refresh_is_confirmed_with_its_own_token_only(service: RunningService)
     fields = {"refresh_csrf": _csrf(service, me), "refresh_token": old}
     new, bystander = _session(ask(service, e.COOKIE_REFRESH, me, **fields)), service.sign_in(me.mid)
     for caller, wrong in (
-        (new, old[:64] + "0" * 32),  # a digest of a session of the account, and no proof
+        (new, old[:80] + "0" * 32),  # a digest of a session of the account, and no proof
         (new, old[:-1] + ("0" if old[-1] != "0" else "1")),
         (new, tokens.refresh_token(secret, bystander.sessdata)),
         (new, tokens.refresh_token(secret, new.sessdata)),
@@ -404,7 +446,7 @@ def test_refresh_refuses(service: RunningService) -> None:
 def test_a_session_of_another_account_cannot_be_closed(service: RunningService) -> None:
     me, other = someone(service), someone(service)
     theirs = tokens.refresh_token(secret_of(service), other.sessdata)
-    for wrong in (theirs, "x", "0" * 96, "字" * 96):
+    for wrong in (theirs, "x", "0" * 96, "0" * 112, "字" * 96):
         assert ask(service, e.CONFIRM_REFRESH, me, refresh_token=wrong).code == -400
     assert _sessions(service, other.sessdata, me.sessdata) == [True, True]
     assert ask(service, e.CONFIRM_REFRESH, refresh_token=theirs).code == -101

@@ -19,7 +19,7 @@ import pytest
 
 from guanxi.accounts.account import State
 from guanxi.accounts.administrators import Scope
-from guanxi.accounts.secrets import appsec, digest, new_app
+from guanxi.accounts.secrets import appsec, new_app, session_digest
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import BY_NAME, ENDPOINTS
@@ -91,7 +91,7 @@ class Cast:
         return self.as_cookie(endpoint, None, access_key=key, **more)
 
     def _close(self, token: str) -> None:
-        assert self.service.do(lambda store: store.close_session(digest(token)))
+        assert self.service.do(lambda store: store.close_session(session_digest(token)))
 
     def csrf_in_query(self, endpoint: Endpoint) -> Answer:
         """Send the csrf in the query of a POST, and nothing else there."""

@@ -86,7 +86,10 @@ HAVING (
     WHERE relnamespace = current_schema::regnamespace
 ) < 4e6
 """
-_TABLES = sorted({*schema.BY_ACCOUNT, *schema.BY_OWN_KEY, *schema.ON_EVERY_NODE} - {"meta"})
+_TABLES = sorted(
+    {*schema.BY_ACCOUNT, *schema.BY_OWN_KEY, *schema.ON_EVERY_NODE, *schema.ON_COORDINATOR}
+    - {"meta"}
+)
 _DELETES = (
     *(f"DELETE FROM {table}" for table in _TABLES),
     "DELETE FROM meta WHERE name NOT IN ('secret', 'version')",

@@ -28,7 +28,7 @@ from tests.stores.world import LIMITS, do, follow, people
 
 NOW = START // 10**9
 MID = 7
-TOKEN = "f" * 64
+TOKEN = secrets.with_mid(MID, "f" * 64)
 
 
 async def make_everything(store: Store) -> None:
@@ -64,7 +64,7 @@ async def make_everything(store: Store) -> None:
     assert await marks.mute(store, MID, 4, NOW + 50, NOW) == 0
     assert await marks.dismiss(store, MID, 5, NOW) == 0
     await sessions.issue(store, MID, TokenKind.COOKIE, Limits(), NOW, token=TOKEN)
-    await store.use_sessions({secrets.digest(TOKEN): NOW + 4_000})
+    await store.use_sessions({secrets.session_digest(TOKEN): NOW + 4_000})
     await store.put_grant(b"grant" * 6, MID, NOW + 100)
     await accounts.ban(store, MID, reason="spam", until=NOW + 60, now=NOW)
 
@@ -246,7 +246,7 @@ async def check_postgresql(address: str, parts: Counter[str]) -> None:
 async def test_an_export_has_no_secret(store: Store) -> None:
     await make_everything(store)
     text = b"".join([line async for line in export.encoded(store, MID)])
-    digest = secrets.digest(TOKEN)
+    digest = secrets.session_digest(TOKEN)
     csrf = secrets.bili_jct(store.secret, TOKEN)
     for secret in (TOKEN, csrf, digest.hex(), store.secret.hex(), "grant", b"grant".hex()):
         assert secret.encode() not in text

@@ -131,10 +131,10 @@ async def fill(address: str, model: Model, now: int) -> dict[int, Signed]:
         await store.set_changes(True)
         signed = {}
         for mid in model.accounts:
-            token = secrets.new_token()
+            token = secrets.session_token(mid)
             await store.open_session(
                 Session(
-                    digest=secrets.digest(token),
+                    digest=secrets.session_digest(token),
                     mid=mid,
                     kind=TokenKind.COOKIE,
                     created=now,

@@ -2,11 +2,16 @@
 
 A store has one secret, from which all workers derive the same keys. It stores only the digest of a
 token, so that a copy of the store's file signs nobody in.
+
+A session's token begins with its account's mid, and so does its digest: a store on several nodes
+finds the session on the account's node. Tokens from before that are 64 random digits, and their
+sessions are looked for on every node until they end.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 from enum import Enum, StrEnum
 from hashlib import sha256
 
@@ -28,7 +33,7 @@ class TokenKind(StrEnum):
 
 
 class Session(Struct, frozen=True, kw_only=True):
-    """A stored session. It has its token's digest; times are in seconds since the Unix epoch."""
+    """A stored session. It has its token's ``session_digest``; times are in Unix seconds."""
 
     digest: bytes
     mid: int
@@ -60,13 +65,47 @@ def new_secret() -> bytes:
 
 
 def new_token(chance: Chance = system) -> str:
-    """Return a new SESSDATA or access_key: 256 random bits as 64 hexadecimal digits."""
+    """Return a new random token: 256 bits as 64 hexadecimal digits."""
     return chance("token", 32).hex()
 
 
+def session_token(mid: int, chance: Chance = system) -> str:
+    """Return a new SESSDATA or access_key of an account: its mid, then a ``new_token``.
+
+    It has 80 hexadecimal digits, 16 of them the mid's.
+    """
+    return with_mid(mid, new_token(chance))
+
+
+def with_mid(mid: int, token: str) -> str:
+    """Return the token of a session of an account, of 64 hexadecimal digits that are secret."""
+    return f"{mid:016x}{token}"
+
+
 def digest(token: str) -> bytes:
-    """Return the SHA-256 (32 bytes) of a token, by which a store finds its session."""
+    """Return the SHA-256 (32 bytes) of a token, which a store keeps instead."""
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+_WITH_MID = re.compile("([0-7][0-9a-f]{15})[0-9a-f]{64}")
+_MID_BYTES, _DIGEST_BYTES = 8, 32
+
+
+def session_digest(token: str) -> bytes:
+    """Return the bytes by which a store finds the session of a token.
+
+    That is the token's digest, after the 8 bytes of its mid if the token has one. Anybody can write
+    a mid into a token, but not one whose digest is stored.
+    """
+    found = _WITH_MID.fullmatch(token)
+    return (bytes.fromhex(found[1]) if found else b"") + digest(token)
+
+
+def mid_of(session: bytes) -> int | None:
+    """Return the mid at the head of a ``session_digest``; None if it has none."""
+    if len(session) != _MID_BYTES + _DIGEST_BYTES or session[0] >> 7:
+        return None
+    return int.from_bytes(session[:_MID_BYTES])
 
 
 def bili_jct(secret: bytes, token: str) -> str:

@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from guanxi.accounts.chance import Chance, system
-from guanxi.accounts.secrets import digest, equal
+from guanxi.accounts.secrets import equal, session_digest, with_mid
 from guanxi.contract.pages import access_id_ends
 
 #: How long an access id is valid, in seconds.
 ACCESS_ID_SECONDS = 3_600
-_DIGEST_LENGTH, _PROOF_LENGTH = 64, 32
+#: A digest has 64 hexadecimal digits, and 16 more if it has a mid.
+_DIGEST_LENGTHS, _PROOF_LENGTH = (64, 80), 32
 #: A QR key has its time of creation, a nonce and a proof, of so many bytes. Anybody may have keys
 #: made: with a short nonce, one of them would be a key that another person signs in with.
 _TIME_BYTES, _NONCE_BYTES, _QR_PROOF_BYTES = 4, 10, 10
@@ -47,34 +48,36 @@ def access_id_is_valid(secret: bytes, given: str, now: int) -> bool:
 
 
 def refresh_token(secret: bytes, token: str) -> str:
-    """Return the refresh token of the session of ``token``: 96 hexadecimal digits.
+    """Return the refresh token of the session of ``token``: 112 hexadecimal digits.
 
-    It begins with the session's digest (see ``session_digest_of``). To verify one, compare it with
-    ``secrets.equal``.
+    It begins with the session's digest (see ``session_digest_of``); if that has no mid, it has 96.
+    To verify one, compare it with ``secrets.equal``.
     """
-    return digest(token).hex() + _proof(secret, f"refresh:{token}")
+    return session_digest(token).hex() + _proof(secret, f"refresh:{token}")
 
 
 def session_digest_of(refresh: str) -> bytes | None:
-    """Return the session digest (32 bytes) at the head of a refresh token, which is not verified.
+    """Return the session digest at the head of a refresh token, which is not verified.
 
-    None unless the token has 96 characters and begins with 64 hexadecimal digits (spaces among them
-    are skipped).
+    None unless the token has 96 or 112 characters and begins with 64 or 80 hexadecimal digits
+    (spaces among them are skipped).
     """
+    length = len(refresh) - _PROOF_LENGTH
     try:
-        session = bytes.fromhex(refresh[:_DIGEST_LENGTH])
+        return bytes.fromhex(refresh[:length]) if length in _DIGEST_LENGTHS else None
     except ValueError:
         return None
-    return session if len(refresh) == _DIGEST_LENGTH + _PROOF_LENGTH else None
 
 
-def successor(secret: bytes, refresh: str) -> str:
-    """Return the token of the session that a refresh with ``refresh`` opens: 64 hexadecimal digits.
+def successor(secret: bytes, refresh: str, mid: int | None) -> str:
+    """Return the token of the session that a refresh with ``refresh`` opens for an account.
 
     Every refresh with one refresh token has the same, of which a store keeps one session. So a
     refresh token cannot be used twice, and the new session proves with which one it was opened.
+    Without a ``mid`` it is what refreshes opened when tokens had none.
     """
-    return _mac(secret, f"successor:{refresh}").hex()
+    token = _mac(secret, f"successor:{refresh}").hex()
+    return token if mid is None else with_mid(mid, token)
 
 
 def refresh_csrf(secret: bytes, token: str) -> str:

@@ -33,7 +33,7 @@ async def acting(service: Service, request: Request) -> Acting | None:
     token = request.cookies.get("SESSDATA", "")
     if not token:
         return None
-    session = await service.store.session(secrets.digest(token))
+    session = await service.store.session(secrets.session_digest(token))
     if session is None or session.expires <= service.now():
         return None
     cards = await service.store.cards([session.mid])
@@ -58,6 +58,6 @@ async def stop_acting(service: Service, request: Request, response: Response) ->
     """Sign a browser out, and delete its session."""
     token = request.cookies.get("SESSDATA", "")
     if token:
-        await service.store.close_session(secrets.digest(token))
+        await service.store.close_session(secrets.session_digest(token))
     for name in _COOKIES:
         response.delete_cookie(name)

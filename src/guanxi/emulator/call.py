@@ -126,7 +126,7 @@ class Call:
         if not token:
             return 0
         try:
-            session = await self._service.store.session(secrets.digest(token))
+            session = await self._service.store.session(secrets.session_digest(token))
         except StoreError:  # the request is recorded all the same
             return 0
         return 0 if session is None or session.expires <= self._service.now() else session.mid

@@ -54,8 +54,8 @@ async def issue(
     await registered(store, mid)
     expires = now + (days or limits.session_days) * secrets.DAY
     while True:
-        chosen = token or secrets.new_token(chance)
-        digest = secrets.digest(chosen)
+        chosen = token or secrets.session_token(mid, chance)
+        digest = secrets.session_digest(chosen)
         session = Session(digest=digest, mid=mid, kind=kind, created=now, expires=expires)
         refusal = await store.open_session(session, limits.sessions)
         if refusal is not SessionRefusal.DIGEST_IN_USE:

@@ -399,9 +399,9 @@ async def _sign_out(administered: Administered, request: AdminRequest) -> Respon
 
 async def _revoke(administered: Administered, request: AdminRequest) -> Response:
     body, store = decoded(request.body, RevokeBody), administered.service.store
-    session = await store.session(secrets.digest(body.token))
+    session = await store.session(secrets.session_digest(body.token))
     request.act.mid = session.mid if session else 0
-    closed = await store.close_session(secrets.digest(body.token))
+    closed = await store.close_session(secrets.session_digest(body.token))
     return as_json({"closed": int(closed)})
 
 

@@ -167,7 +167,7 @@ class SessionGate:
         if not token:
             return None
         csrf = secrets.bili_jct(self._secret, token)
-        return _Credential(secrets.digest(token), csrf, jar.get("bili_jct", csrf))
+        return _Credential(secrets.session_digest(token), csrf, jar.get("bili_jct", csrf))
 
     async def _stored(self, sent: str | bytes, credential: _Credential) -> Session | None:
         """Return a credential's session from the store, expired or not; None if there is none.

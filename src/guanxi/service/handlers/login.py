@@ -79,7 +79,7 @@ async def cookie_info(
     Source: 000, Credential.check_refresh.
     """
     now = service.clock() // 1_000_000
-    session = await service.store.session(secrets.digest(_token(jar)))
+    session = await service.store.session(secrets.session_digest(_token(jar)))
     if session is None:
         raise Refused(errors.NotSignedIn.number, NO_SESSION)
     half = (session.created + session.expires) // 2
@@ -117,7 +117,9 @@ async def cookie_refresh(
         reason = "refresh_token: not this session's; the sign-in returned it"
         raise Refused(errors.RefreshRefused.number, reason)
     try:
-        token, cookies = await _open_session(service, caller, tokens.successor(secret, refresh))
+        await _check_unused(service, old, refresh)
+        successor = tokens.successor(secret, refresh, caller)
+        token, cookies = await _open_session(service, caller, successor)
     except TokenInUse:
         reason = "refresh_token: used before; a refresh returns a new one"
         raise Refused(errors.RefreshRefused.number, reason) from None
@@ -126,8 +128,16 @@ async def cookie_refresh(
     )
 
 
+async def _check_unused(service: Service, token: str, refresh: str) -> None:
+    """Raise TokenInUse if a refresh token opened a session when tokens had no mid."""
+    if secrets.mid_of(secrets.session_digest(token)) is None:
+        opened = tokens.successor(service.store.secret, refresh, None)
+        if await service.store.session(secrets.session_digest(opened)) is not None:
+            raise TokenInUse
+
+
 async def confirm_refresh(
-    service: Service, _caller: int, params: p.RefreshConfirmation, jar: Mapping[str, str]
+    service: Service, caller: int, params: p.RefreshConfirmation, jar: Mapping[str, str]
 ) -> bytes:
     """Handle POST …/confirm/refresh: close the session before a refresh (000, Credential.refresh).
 
@@ -137,7 +147,8 @@ async def confirm_refresh(
     """
     token, refresh = _token(jar), params.refresh_token
     digest = tokens.session_digest_of(refresh)
-    opened = tokens.successor(service.store.secret, refresh)
+    has_mid = secrets.mid_of(secrets.session_digest(token)) is not None
+    opened = tokens.successor(service.store.secret, refresh, caller if has_mid else None)
     if digest is None or not secrets.equal(token, opened):
         raise InvalidParameter("refresh_token", "not the one that this session was opened with")
     if not await service.store.close_session(digest):

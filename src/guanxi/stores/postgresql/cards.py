@@ -26,7 +26,7 @@ from guanxi.accounts.account import (
     decide_account,
     stored_ban,
 )
-from guanxi.accounts.secrets import USED_SECONDS, Session, SessionRefusal, TokenKind
+from guanxi.accounts.secrets import USED_SECONDS, Session, SessionRefusal, TokenKind, mid_of
 from guanxi.contract.limits import ALL
 from guanxi.stores.documents import document
 from guanxi.stores.port import AccountRow
@@ -410,13 +410,15 @@ SELECT 1 FROM account WHERE mid = $1 AND state <> {State.DEREGISTERED:d} FOR UPD
 """
 _OPEN_SESSION = """
 INSERT INTO session (digest, mid, kind, created, expires, used) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (digest) DO NOTHING
+ON CONFLICT (digest, mid) DO NOTHING
 """
-# On every shard of Citus, as a deletion would be.
-_EXPIRED = "SELECT digest FROM session WHERE mid = $1 AND expires < $2"
-_OLDEST = """
-SELECT digest FROM session WHERE mid = $1 AND expires >= $2 AND digest <> $3
-ORDER BY created DESC, digest OFFSET $4
+_EXISTS = "SELECT EXISTS (SELECT 1 FROM session WHERE digest = $1)"
+_CLOSE_EXPIRED = "DELETE FROM session WHERE mid = $1 AND expires < $2"
+_CLOSE_OLDEST = """
+DELETE FROM session WHERE mid = $1 AND digest = ANY(ARRAY(
+    SELECT digest FROM session WHERE mid = $1 AND digest <> $2
+    ORDER BY created DESC, digest OFFSET $3
+))
 """
 
 
@@ -433,23 +435,34 @@ async def open_session(
     # and then deletes this session.
     if await db.fetchval(_MAY_SIGN_IN, session.mid) is None:
         return SessionRefusal.NO_ACCOUNT
-    values = (session.digest, session.mid, session.kind.value, session.created, session.expires)
-    if (await db.execute(_OPEN_SESSION, *values, session.used)).endswith(" 0"):
+    digest, mid, created = session.digest, session.mid, session.created
+    values = (digest, mid, session.kind.value, created, session.expires, session.used)
+    # Not of another account either, which a digest with a mid cannot be.
+    if mid_of(digest) is None and await db.fetchval(_EXISTS, digest):
         return SessionRefusal.DIGEST_IN_USE
-    mid, created = session.mid, session.created
-    closed = await db.fetch(_EXPIRED, mid, created)
-    closed += await db.fetch(_OLDEST, mid, created, session.digest, at_most - 1)
-    if closed:
-        digests = [digest for (digest,) in closed]
-        await db.execute("DELETE FROM session WHERE digest = ANY($1)", digests)
+    if (await db.execute(_OPEN_SESSION, *values)).endswith(" 0"):
+        return SessionRefusal.DIGEST_IN_USE
+    await db.execute(_CLOSE_EXPIRED, mid, created)
+    await db.execute(_CLOSE_OLDEST, mid, digest, at_most - 1)
     return None
 
 
 _SESSION = "SELECT digest, mid, kind, created, expires, used FROM session"
+#: Sessions are with their accounts: one whose digest has no mid may be on any node of Citus.
+_IS_IT, _IS_ONE_OF_THE_ACCOUNT = "digest = $1", "digest = $1 AND mid = $2"
+
+
+def _where(digest: bytes) -> tuple[str, tuple[bytes] | tuple[bytes, int]]:
+    """Return the condition that finds the session with a digest, and its values."""
+    mid = mid_of(digest)
+    if mid is None:
+        return _IS_IT, (digest,)
+    return _IS_ONE_OF_THE_ACCOUNT, (digest, mid)
 
 
 async def session(db: Connection, digest: bytes) -> Session | None:
-    row = await db.fetchrow(f"{_SESSION} WHERE digest = $1", digest)
+    condition, values = _where(digest)
+    row = await db.fetchrow(f"{_SESSION} WHERE {condition}", *values)
     return None if row is None else _session(row)
 
 
@@ -469,6 +482,10 @@ async def sessions_of(db: Connection, mid: int) -> list[Session]:
 
 
 _USE = f"""
+UPDATE session SET used = $3::bigint
+WHERE digest = $1 AND mid = $2 AND used <= $3::bigint - {USED_SECONDS}
+"""
+_USE_SOMEWHERE = f"""
 UPDATE session SET used = $2::bigint WHERE digest = $1 AND used <= $2::bigint - {USED_SECONDS}
 """
 
@@ -476,7 +493,10 @@ UPDATE session SET used = $2::bigint WHERE digest = $1 AND used <= $2::bigint - 
 async def use_sessions(db: Connection, used: Mapping[bytes, int]) -> None:
     """Note when sessions were used, by digest; skip those noted within ``USED_SECONDS``."""
     # Sorted, so that two writers of the same sessions do not deadlock.
-    await db.executemany(_USE, sorted(used.items()))
+    ordered = [(digest, mid_of(digest), used[digest]) for digest in sorted(used)]
+    await db.executemany(_USE, [each for each in ordered if each[1] is not None])
+    somewhere = [(digest, at) for digest, mid, at in ordered if mid is None]
+    await db.executemany(_USE_SOMEWHERE, somewhere)
 
 
 def _session(row: asyncpg.Record) -> Session:
@@ -493,7 +513,8 @@ def _session(row: asyncpg.Record) -> Session:
 
 async def close_session(db: Connection, digest: bytes) -> bool:
     """Delete the session with a token digest; return whether it existed."""
-    return bool(await dropped(db, "DELETE FROM session WHERE digest = $1", digest))
+    condition, values = _where(digest)
+    return bool(await dropped(db, f"DELETE FROM session WHERE {condition}", *values))
 
 
 async def close_sessions(db: Connection, mid: int) -> int:

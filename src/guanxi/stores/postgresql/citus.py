@@ -77,6 +77,17 @@ SELECT citus_add_local_table_to_metadata('change_source');
 _HAS_SOURCE = """
 SELECT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass('change_source'))
 """
+#: Of tables and columns: those that are distributed, and whether by that column.
+_DISTRIBUTED = """
+SELECT name, column_to_column_name(logicalrelid, partkey) = wanted
+FROM unnest($1::text[], $2::text[]) AS given (name, wanted)
+JOIN pg_dist_partition ON logicalrelid = to_regclass(name)
+"""
+_IS_SPREAD = """
+SELECT EXISTS (
+    SELECT 1 FROM pg_dist_partition WHERE logicalrelid = $1::text::regclass AND partmethod = 'h'
+)
+"""
 
 
 async def distribute(
@@ -84,11 +95,13 @@ async def distribute(
     by_account: Mapping[str, str],
     by_own_key: Mapping[str, str],
     on_every_node: Sequence[str],
+    on_coordinator: Sequence[str],
 ) -> None:
     """Distribute the tables that are not distributed yet, with their rows.
 
-    The arguments have each table's distribution column; those by account are colocated. Expects the
-    caller's transaction.
+    The arguments have each table's distribution column; those by account are colocated. A table
+    that an older guanxi distributed by another column is distributed anew. Expects the caller's
+    transaction.
     """
     # Several tables in one transaction need one connection per node.
     await db.execute("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
@@ -97,7 +110,17 @@ async def distribute(
     await db.execute(_FEED_BY_ACTOR)
     first = next(iter(by_account))
     colocated = {table: "default" if table == first else first for table in by_account}
-    for table, column in {**by_account, **by_own_key}.items():
+    columns = {**by_account, **by_own_key}
+    for table, is_current in await db.fetch(_DISTRIBUTED, [*columns], [*columns.values()]):
+        if not is_current:
+            await db.execute(f"SELECT undistribute_table('{table}')")
+    for table in on_coordinator:
+        if await db.fetchval(_IS_SPREAD, table):
+            await db.execute(f"SELECT undistribute_table('{table}')")
+        await db.execute(
+            f"SELECT citus_add_local_table_to_metadata('{table}') {_NOT_DISTRIBUTED}", table
+        )
+    for table, column in columns.items():
         await db.execute(
             f"SELECT create_distributed_table('{table}', '{column}',"
             f" colocate_with => '{colocated.get(table, 'none')}') {_NOT_DISTRIBUTED}",

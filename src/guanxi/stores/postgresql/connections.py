@@ -196,16 +196,20 @@ async def _connect(
     )
 
 
-async def retried(work: Callable[[], Awaitable[T]]) -> T:
+async def retried(
+    work: Callable[[], Awaitable[T]], after: Callable[[BaseException], Awaitable[None]]
+) -> T:
     """Return the result of ``work``, which is retried for some seconds after transient errors.
 
-    Raise the last error, or the first that is not transient, unchanged.
+    Raise the last error, or the first that is not transient, unchanged. ``after`` is called with
+    each error but the last, and may raise another in its place.
     """
     until = time.monotonic() + AGAIN_SECONDS
     for pause in PAUSES:
         try:
             return await work()
         except ERRORS as error:
+            await after(error)
             if not is_transient(error) or time.monotonic() + pause > until:
                 raise
         await asyncio.sleep(pause)

@@ -15,6 +15,7 @@ import asyncpg
 
 from guanxi.stores.owner import Owner
 from guanxi.stores.port.lanes import BOUNDS, LANES, Admission, Lane, lane_of
+from guanxi.stores.postgresql.circuit import Circuit, accounts_of
 from guanxi.stores.postgresql.connections import (
     PATIENT,
     Connection,
@@ -44,7 +45,8 @@ class Engine:
         self._reading = Connections(connector, READING)
         self._long = Connections(connector, LONG_READING)
         self._admissions = {lane: Admission(lane) for lane in BOUNDS}
-        self.writer = Writer(Connections(connector, WRITING), clock)
+        self.circuit = Circuit(connector)
+        self.writer = Writer(Connections(connector, WRITING), clock, self.circuit)
 
     async def read(
         self,
@@ -76,7 +78,7 @@ class Engine:
                 return await read(connection)
 
         with failures():
-            return await retried(once)
+            return await retried(once, self.circuit.after)
 
     async def write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Run ``work`` as ``Writer.run``; raise ``StoreError`` on another loop."""
@@ -120,6 +122,7 @@ class Engine:
         self.owner.here()
         self.owner.close()
         try:
+            await self.circuit.close()
             await self.writer.close()
         finally:  # also if it is cancelled
             for pool in (self._reading, self._long):
@@ -137,6 +140,7 @@ def reading(
 
     @wraps(read)
     async def verb(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        engine.circuit.check(accounts_of(read.__name__, args))
         rows = rule(*args, **kwargs)
         lane = lane_of(rows.cost())
         if rows.lists and lane is Lane.LONG:
@@ -154,6 +158,7 @@ def _in_lane(
 ) -> Callable[Concatenate[Engine, P], Coroutine[Any, Any, T]]:
     @wraps(read)
     async def verb(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        engine.circuit.check(accounts_of(read.__name__, args))
         if lane is Lane.AT_ONCE:
             return await engine.read(read, *args, **kwargs)
         return await engine.read_in(lane, lambda db: read(db, *args, **kwargs))

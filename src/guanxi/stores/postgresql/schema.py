@@ -1,7 +1,7 @@
 """The tables, laid out so that one schema is valid on plain PostgreSQL and on Citus.
 
 Rows of an account's lists are distributed by that account, which is the first column of every key,
-and so are on one shard. Names, sessions, grants and the ids of unique kinds are not found by
+and so are on one shard; its sessions are, too. Names and the ids of unique kinds are not found by
 account: they have tables distributed by their own key. There is no foreign key and no trigger. The
 feed of changes has the only sequence, which is on the coordinator of Citus alone.
 
@@ -45,7 +45,7 @@ CREATE INDEX relation_requests ON relation (owner, requests, other) WHERE reques
 CREATE INDEX relation_requested ON relation (owner, requested, other) WHERE requested IS NOT NULL;
 """
 
-VERSION = 3
+VERSION = 4
 # The feed of changes. Its numbers are drawn as ``feed`` describes: one at a time, in order.
 _FEED = """
 CREATE SEQUENCE change_number CACHE 1;
@@ -147,6 +147,11 @@ CREATE INDEX relation_visited ON relation (owner, visits, follows, other) WHERE 
 {_REQUESTS}
 {_FEED}""",
     2: _OPERATED,
+    # Sessions are with their accounts: ``citus.distribute`` moves them.
+    3: """
+ALTER TABLE session DROP CONSTRAINT session_pkey;
+ALTER TABLE session ADD CONSTRAINT session_pkey PRIMARY KEY (digest, mid);
+""",
 }
 
 #: The oldest major version of the server that is supported.
@@ -215,11 +220,12 @@ CREATE TABLE follower_tally (
 ) WITH (fillfactor = 80);
 
 CREATE TABLE session (
-    digest bytea PRIMARY KEY,
+    digest bytea NOT NULL, -- ``accounts.secrets.session_digest``
     mid bigint NOT NULL,
     kind text NOT NULL,
     created bigint NOT NULL,
-    expires bigint NOT NULL
+    expires bigint NOT NULL,
+    PRIMARY KEY (digest, mid)
 );
 CREATE INDEX session_by_mid ON session (mid);
 
@@ -308,17 +314,18 @@ BY_ACCOUNT = {
     "grp": "owner",
     "content": "owner",
     "content_key": "owner",
+    "session": "mid",
     "erasure": "mid",
     "change": "actor",
 }
 BY_OWN_KEY = {
     "account_name": "name",
-    "session": "digest",
-    "sign_in_grant": "digest",
     "content_holder": "id",
     "audit": "number",
 }
 ON_EVERY_NODE = ("meta", "admin_token")
+#: On the coordinator alone: few rows, for minutes, which are found by code and by account.
+ON_COORDINATOR = ("sign_in_grant",)
 
 
 async def init(address: str, *, distribute: bool) -> bool:
@@ -414,7 +421,9 @@ async def migrate(
                         await connection.execute(statement)
                 await _put_version(connection, version)
                 if found < version == VERSION and await citus.is_distributed(connection):
-                    await citus.distribute(connection, BY_ACCOUNT, BY_OWN_KEY, ON_EVERY_NODE)
+                    await citus.distribute(
+                        connection, BY_ACCOUNT, BY_OWN_KEY, ON_EVERY_NODE, ON_COORDINATOR
+                    )
                 return found
     finally:
         await connection.close()
@@ -486,7 +495,7 @@ async def _init(connection: Connection, schema: str, *, distribute: bool) -> boo
                     " and on again when the store is distributed",
                 )
             )
-        await citus.distribute(connection, BY_ACCOUNT, BY_OWN_KEY, ON_EVERY_NODE)
+        await citus.distribute(connection, BY_ACCOUNT, BY_OWN_KEY, ON_EVERY_NODE, ON_COORDINATOR)
     return created
 
 

@@ -54,6 +54,7 @@ from guanxi.stores.postgresql import cards as people
 from guanxi.stores.postgresql import check as checks
 from guanxi.stores.postgresql import info as infos
 from guanxi.stores.postgresql import requests as asking
+from guanxi.stores.postgresql.circuit import NodeDown
 from guanxi.stores.postgresql.connections import (
     PATIENT,
     Connection,
@@ -347,8 +348,9 @@ class PostgreSQLStore(Recording, Engine):
         self._visits.clear()
 
     async def ready(self) -> None:
-        await self.tally(0)
-        await self.write(_check_writable)
+        with suppress(NodeDown):  # the others answer
+            await self.tally(0)
+            await self.write(_check_writable)
 
     async def close(self) -> None:
         if self.owner.closed:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +27,7 @@ from guanxi.contract.limits import Caps
 from guanxi.graph.pair import Modify, sort_key_at
 from guanxi.stores.acts import Doing, Unfinished
 from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
+from guanxi.stores.postgresql.circuit import Circuit, NodeDown
 from guanxi.stores.postgresql.connections import (
     ERRORS,
     Connection,
@@ -85,8 +86,10 @@ class _Unwanted(Exception):
 class Writer:
     """The store's write queue, with its own connections."""
 
-    def __init__(self, connections: Connections, clock: Callable[[], int]) -> None:
-        self._connections, self._clock = connections, clock
+    def __init__(
+        self, connections: Connections, clock: Callable[[], int], circuit: Circuit
+    ) -> None:
+        self._connections, self._clock, self._circuit = connections, clock, circuit
         self._jobs: deque[_Job] = deque()
         self._lanes = set(range(LANES))
         #: Lanes of one process never add to the same slot; those of several processes rarely do.
@@ -125,6 +128,7 @@ class Writer:
         ``StoreUnavailable`` if the queue is full, the writer is closed or the id of a new group is
         in use; ``ValueError`` for a number that is not an ``Act``.
         """
+        self._circuit.check(_accounts_of(acts))
         pairs = [act for act in acts if isinstance(act, Modify)]
         if len(pairs) < len(acts):
             since = time.monotonic()
@@ -206,13 +210,18 @@ class Writer:
     def _is_dropped(self, job: _Job) -> bool:
         """Return whether not to begin a job, now or again: nobody waits for it, or for long enough.
 
-        It gets ``StoreUnavailable`` if it is late or given up.
+        It gets ``StoreUnavailable`` if it is late or given up, or a node that it needs is down.
         """
         if not job.result.done():
             if time.monotonic() >= self._given_up:
                 job.result.set_exception(StoreUnavailable(_CLOSED))
             elif job.since < time.monotonic() - WAITING_SECONDS:
                 job.result.set_exception(StoreUnavailable(_TOO_LONG))
+            else:
+                try:
+                    self._circuit.check(_accounts_of(job.acts))
+                except NodeDown as error:
+                    job.result.set_exception(error)
         return job.result.done()
 
     async def _batch(self, jobs: list[_Job], lane: int) -> None:
@@ -225,6 +234,12 @@ class Writer:
             try:
                 codes = await self._transaction(partial(self._attempt, jobs=jobs, lane=lane), begin)
             except _Unwanted:
+                continue
+            except NodeDown as error:
+                # The jobs that do not need the node go on without the others.
+                if not any(self._is_dropped(job) for job in jobs):
+                    for job in jobs:
+                        job.result.set_exception(_copy_of(error))
                 continue
             except asyncio.CancelledError:  # by ``close``
                 for job in jobs:
@@ -335,11 +350,23 @@ class Writer:
         self._idle.clear()
         try:
             with failures():
-                return await retried(once)
+                return await retried(once, self._circuit.after)
+        except StoreTimeout:
+            self._circuit.failed()
+            raise
         finally:
             self._transactions -= 1
             if not self._transactions:
                 self._idle.set()
+
+
+def _accounts_of(acts: Iterable[Doing]) -> Iterator[int]:
+    """Yield the accounts whose rows acts change."""
+    for doing in acts:
+        act = doing.act if isinstance(doing, Unfinished) else doing
+        yield act.owner
+        if isinstance(act, Modify):
+            yield act.target
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:

@@ -22,7 +22,7 @@ from guanxi.graph.pair import Act, Modify
 from guanxi.stores import open_store
 from guanxi.stores.port import Store, StoreTimeout, StoreUnavailable
 from guanxi.stores.postgresql import schema
-from guanxi.stores.postgresql.shards import Shards, read_shards
+from guanxi.stores.postgresql.shards import Shards, hash_of, read_shards
 from tests import postgres
 from tests.counts import count
 from tests.stores.test_citus_feed import cluster
@@ -126,6 +126,57 @@ async def test_a_node_that_is_killed_stops_nobody_else(address: str) -> None:
         assert await faults(store) == []
     finally:
         await store.close()
+
+
+async def test_shards_move_under_load(address: str) -> None:
+    """No call fails while a shard moves to another node and back."""
+    store = await open_store(address)
+    db = await asyncpg.connect(address)
+    try:
+        await people(store, *_ACCOUNTS)
+        pairs = list(permutations(_ACCOUNTS, 2))
+        Random(8).shuffle(pairs)
+        shard, low, high, *nodes = await db.fetchrow(_MOVE_OF) or ()
+        moved = {mid for mid in _ACCOUNTS if low <= hash_of(mid) <= high}
+        apart, others = Load(store), Load(store)
+        stay = (pair for pair in pairs if not moved & {*pair})
+        move = (pair for pair in pairs if moved & {*pair})
+        stopped = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_CLIENTS // 2):
+                group.create_task(apart.run(stay, stopped))
+                group.create_task(others.run(move, stopped))
+            while min(len(apart.answered), len(others.answered)) < _WARM:
+                await asyncio.sleep(0.1)
+            for _ in range(count(1, 5)):
+                begun = time.monotonic()
+                await db.execute(_MOVE, shard, *nodes)
+                await db.execute(_MOVE, shard, *nodes[2:], *nodes[:2])
+                ended = time.monotonic()
+                for name, load in (("its accounts", others), ("others", apart)):
+                    print(
+                        f"moved there and back in {ended - begun:.1f} s; of {name}"
+                        f" {load.rate(begun, ended):.0f} follows a second, the slowest"
+                        f" {load.slowest(begun, ended, refused=False):.2f} s"
+                    )
+            stopped.set()
+        assert [error for _, _, error in apart.answers + others.answers if error] == []
+        stored = {(row.follower, row.followed) async for row in store.edges()}
+        assert stored == apart.answered | others.answered
+        assert await faults(store) == []
+    finally:
+        await db.close()
+        await store.close()
+
+
+_MOVE_OF = """
+SELECT shardid, shardminvalue::integer, shardmaxvalue::integer,
+    old.nodename, old.nodeport, new.nodename, new.nodeport
+FROM pg_dist_shard JOIN pg_dist_placement USING (shardid) JOIN pg_dist_node AS old USING (groupid)
+JOIN pg_dist_node AS new ON new.groupid > 0 AND new.groupid <> old.groupid
+WHERE logicalrelid = 'relation'::regclass ORDER BY shardid LIMIT 1
+"""
+_MOVE = "SELECT citus_move_shard_placement($1, $2, $3, $4, $5, 'force_logical')"
 
 
 async def outage(

@@ -79,6 +79,8 @@ class Circuit:
         self._probe: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
         self._is_plain = self._closed = False
+        #: What the probes use while a node is down.
+        self._db: Connection | None = None
 
     def is_down(self, mids: Iterable[int]) -> bool:
         """Return whether a node that has one of the accounts is down."""
@@ -123,6 +125,7 @@ class Circuit:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+        self._disconnect()
 
     def _start(self) -> asyncio.Task[None]:
         if self._probe is None or self._probe.done():
@@ -131,14 +134,16 @@ class Circuit:
 
     async def _look(self) -> None:
         """Find out which nodes are down; if any are, look again until none is."""
-        down = self._down
-        with suppress(*ERRORS, StoreUnavailable):
+        try:
             down = await self._found()
-        recovered, self._down = self._down - down, down
-        if recovered:
-            with suppress(*ERRORS, StoreUnavailable):
+            recovered, self._down = self._down - down, down
+            if recovered:
                 await self._recover()
-        if down and (self._probing is None or self._probing.done()):
+        except (*ERRORS, StoreUnavailable):  # it stays as it is known
+            self._disconnect()
+        if not self._down:
+            self._disconnect()
+        elif self._probing is None or self._probing.done():
             self._probing = asyncio.create_task(self._keep_looking())
 
     async def _keep_looking(self) -> None:
@@ -148,22 +153,22 @@ class Circuit:
 
     async def _found(self) -> frozenset[str]:
         """Return the nodes that are down, and read the map of shards."""
-        db = await self._connector()
-        try:
-            self.shards = await read_shards(db)
-            self._is_plain = self.shards is None
-            return frozenset() if self._is_plain else await _down(db)
-        finally:
-            db.terminate()
+        if self._db is None:
+            self._db = await self._connector()
+        self.shards = await read_shards(self._db)
+        self._is_plain = self.shards is None
+        return frozenset() if self._is_plain else await _down(self._db)
 
     async def _recover(self) -> None:
         """Finish the transactions that this server left prepared on other nodes."""
-        db = await self._connector()
-        try:
+        if self._db is not None:
             with suppress(asyncpg.InsufficientPrivilegeError):
-                await db.fetchval("SELECT recover_prepared_transactions()")
-        finally:
-            db.terminate()
+                await self._db.fetchval("SELECT recover_prepared_transactions()")
+
+    def _disconnect(self) -> None:
+        if self._db is not None:
+            self._db.terminate()
+            self._db = None
 
 
 _NODES = """

@@ -1,4 +1,4 @@
-"""On Citus, each read of an account's lists is one statement on one shard.
+"""On Citus, each read of an account's lists and sessions is one statement on one shard.
 
 Runs where ``GUANXI_TEST_POSTGRES`` names a coordinator; the rest of the suite runs there as well.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from guanxi.stores.postgresql import reads, schema
+from guanxi.stores.postgresql import cards, reads, schema
 from tests import postgres
 
 pytestmark = pytest.mark.skipif(
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
     reason="Citus is in no package index: GUANXI_TEST_POSTGRES names a coordinator",
 )
 
-#: The statements that read one account's lists, by name.
+#: The statements that read one account's lists, and those of its sessions, by name.
 STATEMENTS = {
     f"{name} {sort.value}{' after a position' * after}": statement
     for name, pages in (
@@ -36,6 +36,9 @@ STATEMENTS = {
     "shown": reads._SHOWN,
     "tally": reads._TALLY,
     "groups": reads._GROUPS,
+    "session": f"{cards._SESSION} WHERE {cards._IS_ONE_OF_THE_ACCOUNT}",
+    "sessions": f"{cards._SESSION} WHERE mid = $2 ORDER BY created DESC, digest",
+    "sign-out": "DELETE FROM session WHERE mid = $2",
 }
 
 
@@ -54,6 +57,8 @@ def test_one_statement_on_one_shard(distributed: str, name: str) -> None:
     arrays = {"relations", "attributes", "shown"}
     for number in sorted(set(re.findall(r"\$(\d+)", statement)), key=int, reverse=True):
         value = "ARRAY[2, 3]::bigint[]" if name in arrays and number == "2" else number
+        if name == "session" and number == "1":
+            value = "decode('01', 'hex')"
         statement = statement.replace(f"${number}", value)
 
     async def explained() -> list[str]:

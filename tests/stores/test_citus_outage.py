@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 from random import Random
@@ -18,6 +18,7 @@ from random import Random
 import asyncpg
 import pytest
 
+from guanxi.accounts.secrets import Session, TokenKind, session_digest, session_token
 from guanxi.graph.pair import Act, Modify
 from guanxi.stores import open_store
 from guanxi.stores.port import Store, StoreTimeout, StoreUnavailable
@@ -60,6 +61,22 @@ async def shards_of(address: str) -> Shards:
         return found
     finally:
         await db.close()
+
+
+async def prepared(address: str) -> int:
+    """Return how many transactions of all nodes have been prepared for seconds."""
+    db = await asyncpg.connect(address)
+    try:
+        return int(await db.fetchval(_PREPARED))
+    finally:
+        await db.close()
+
+
+_PREPARED = """
+SELECT sum(result::integer) FROM run_command_on_all_nodes(
+    $$SELECT count(*) FROM pg_prepared_xacts WHERE prepared < now() - interval '2 s'$$
+)
+"""
 
 
 @dataclass
@@ -116,10 +133,17 @@ async def test_a_node_that_is_killed_stops_nobody_else(address: str) -> None:
         lost, kept = nodes[:1], nodes[1:]
         live = [pair for pair in pairs if {*map(shards.node_of, pair)} <= {*kept}]
         dead = [pair for pair in pairs if {*map(shards.node_of, pair)} & {*lost}]
+        digests = []
+        for mid in (live[0][0], next(m for m in _ACCOUNTS if shards.node_of(m) in lost)):
+            digests.append(session_digest(session_token(mid)))
+            session = Session(
+                digest=digests[-1], mid=mid, kind=TokenKind.APP, created=1, expires=2**40
+            )
+            assert await store.open_session(session) is None
         living, others = Load(store), Load(store)
         alive, gone = iter(live), iter(dead)
         for _ in range(count(1, 10)):
-            await outage(living, others, alive, gone)
+            await outage(address, living, others, alive, gone, digests)
         followed = living.answered | others.answered
         stored = {(row.follower, row.followed) async for row in store.edges()}
         assert followed <= stored
@@ -136,7 +160,9 @@ async def test_shards_move_under_load(address: str) -> None:
         await people(store, *_ACCOUNTS)
         pairs = list(permutations(_ACCOUNTS, 2))
         Random(8).shuffle(pairs)
-        shard, low, high, *nodes = await db.fetchrow(_MOVE_OF) or ()
+        found = await db.fetchrow(_MOVE_OF)
+        assert found is not None
+        shard, low, high, *nodes = found
         moved = {mid for mid in _ACCOUNTS if low <= hash_of(mid) <= high}
         apart, others = Load(store), Load(store)
         stay = (pair for pair in pairs if not moved & {*pair})
@@ -180,9 +206,17 @@ _MOVE = "SELECT citus_move_shard_placement($1, $2, $3, $4, $5, 'force_logical')"
 
 
 async def outage(
-    living: Load, others: Load, alive: Iterator[tuple[int, int]], gone: Iterator[tuple[int, int]]
+    address: str,
+    living: Load,
+    others: Load,
+    alive: Iterator[tuple[int, int]],
+    gone: Iterator[tuple[int, int]],
+    digests: Sequence[bytes],
 ) -> None:
-    """Kill a node under load and start it again; print the figures."""
+    """Kill a node under load and start it again; print the figures.
+
+    ``digests`` are those of a session of a living account and of one on that node.
+    """
     living.answers.clear()
     others.answers.clear()
     stopped = asyncio.Event()
@@ -198,12 +232,18 @@ async def outage(
         await asyncio.to_thread(cluster, "kill", "worker-1")
         down = time.monotonic()
         await asyncio.sleep(_DOWN)
+        assert await living.store.session(digests[0]) is not None
+        with pytest.raises(StoreUnavailable):
+            await living.store.session(digests[1])
         woken = time.monotonic()
         await asyncio.to_thread(cluster, "wake", "worker-1")
         back = time.monotonic()
         await asyncio.sleep(_AFTER)
         end = time.monotonic()
         stopped.set()
+    # Citus alone would finish them within a minute.
+    assert await prepared(address) == 0
+    assert await living.store.session(digests[1]) is not None
     first = min(at for at, _, error in others.answers if error is None and at - _ > woken)
     print(
         f"follows a second of living pairs {living.rate(start, killed):.0f},"

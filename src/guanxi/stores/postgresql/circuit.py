@@ -89,7 +89,7 @@ class Circuit:
         return any(self.shards.node_of(mid) in self._down for mid in mids)
 
     def is_closed(self, node: str) -> bool:
-        """Return whether a node may be asked: it is not known to be down."""
+        """Return whether a node may be used: it is not known to be down."""
         return node not in self._down
 
     def check(self, mids: Iterable[int]) -> None:
@@ -173,7 +173,7 @@ class Circuit:
 
 _NODES = """
 SELECT nodename || ':' || nodeport
-FROM run_command_on_all_nodes('SELECT 1') AS asked JOIN pg_dist_node USING (nodeid)
+FROM run_command_on_all_nodes('SELECT 1') AS answer JOIN pg_dist_node USING (nodeid)
 WHERE NOT success
 """
 

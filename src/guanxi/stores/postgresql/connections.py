@@ -202,7 +202,7 @@ async def retried(
     """Return the result of ``work``, which is retried for some seconds after transient errors.
 
     Raise the last error, or the first that is not transient, unchanged. ``after`` is called with
-    each error but the last, and may raise another in its place.
+    each error but the last, and may raise another one instead.
     """
     until = time.monotonic() + AGAIN_SECONDS
     for pause in PAUSES:

@@ -122,6 +122,8 @@ class PostgreSQLStore(Recording, Engine):
     async def flush_visits(self) -> None:
         async with self._flushing:  # whoever flushes waits for what another one has taken
             visits, self._visits = self._visits, Counter()
+            for key in [key for key in visits if self.circuit.is_down(key[:1])]:
+                self._visits[key] += visits.pop(key)  # they wait for their node
             if not visits:
                 return
             try:

@@ -151,6 +151,8 @@ CREATE INDEX relation_visited ON relation (owner, visits, follows, other) WHERE 
     3: """
 ALTER TABLE session DROP CONSTRAINT session_pkey;
 ALTER TABLE session ADD CONSTRAINT session_pkey PRIMARY KEY (digest, mid);
+CREATE INDEX relation_friends ON relation (owner, follows, other)
+    WHERE follows IS NOT NULL AND followed IS NOT NULL;
 """,
 }
 
@@ -256,6 +258,8 @@ CREATE TABLE relation (
 ) WITH (fillfactor = 90);
 CREATE INDEX relation_follows ON relation (owner, follows, other) WHERE follows IS NOT NULL;
 CREATE INDEX relation_followed ON relation (owner, followed, other) WHERE followed IS NOT NULL;
+CREATE INDEX relation_friends ON relation (owner, follows, other)
+    WHERE follows IS NOT NULL AND followed IS NOT NULL;
 CREATE INDEX relation_whispers ON relation (owner, whispers, other) WHERE whispers IS NOT NULL;
 CREATE INDEX relation_blocks ON relation (owner, blocks, other) WHERE blocks IS NOT NULL;
 CREATE INDEX relation_grouped ON relation (owner, follows, other) WHERE groups IS NOT NULL;

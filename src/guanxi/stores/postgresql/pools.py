@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
+from guanxi.stores import FEWEST_CONNECTIONS, MOST_CONNECTIONS
 from guanxi.stores.port import StoreError, StoreUnavailable
 from guanxi.stores.postgresql.connections import (
     PATIENT,
@@ -41,22 +42,20 @@ class Share(NamedTuple):
         return min(4, self.others)
 
 
-#: What a process uses at most: more connections would not be quicker.
+#: With ``MOST_CONNECTIONS``: more would not be quicker.
 WHOLE = Share()
-#: What a process needs at least: one for each pool, and two to write.
-FEWEST = 6
 
 
 def share(connections: int) -> Share:
     """Return how a process divides the number of connections that it may open.
 
-    Raise ``ValueError`` for fewer than ``FEWEST``.
+    Raise ``ValueError`` for fewer than ``FEWEST_CONNECTIONS``.
     """
-    if connections < FEWEST:
-        raise ValueError(f"{connections} connections: at least {FEWEST}")
-    if connections >= sum(WHOLE):
+    if connections < FEWEST_CONNECTIONS:
+        raise ValueError(f"{connections} connections: at least {FEWEST_CONNECTIONS}")
+    if connections >= MOST_CONNECTIONS:
         return WHOLE
-    few = 1 if connections < sum(WHOLE) // 2 else 2
+    few = 1 if connections < MOST_CONNECTIONS // 2 else 2
     rest = connections - 2 * few
     writing, others = max(2, rest // 3), max(1, rest // 4)
     return Share(rest - writing - others, others, few, writing, few)

@@ -93,8 +93,8 @@ class PostgreSQLStore(Recording, Engine):
     ) -> PostgreSQLStore:
         """Open the store at an address; with ``create``, create missing tables first.
 
-        ``connections`` is how many this process may open, at least ``pools.FEWEST``; None for
-        those of ``pools.WHOLE`` and one more for each read of the whole store. ``clock`` returns
+        ``connections`` is how many this process may open, at least
+        ``FEWEST_CONNECTIONS``; None as in ``open_store``. ``clock`` returns
         the time in nanoseconds since the epoch. The store belongs to the running
         loop. Raise ``StoreError`` if the address is invalid, there is no store, or the version of
         the server or the schema is unsupported; ``StoreUnavailable`` if no server answers.

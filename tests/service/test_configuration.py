@@ -46,7 +46,7 @@ def value_of(option: Option, which: int) -> Any:
     if option.is_list:
         return [f"http://{which}.example" if "origins" in option.name else f"{which}.example"]
     if option.bounds.ge is not None:
-        return 3 + which
+        return max(3, int(option.bounds.ge)) + which
     return f"{_TOKEN}{which}"
 
 

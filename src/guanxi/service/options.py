@@ -18,6 +18,7 @@ from guanxi.service.config import Settings
 from guanxi.service.cors import unfit_origin
 from guanxi.service.hosts import unfit_name
 from guanxi.service.proxies import unfit_network
+from guanxi.stores import FEWEST_CONNECTIONS
 from guanxi.text import Text
 
 #: The fewest characters of an administration token.
@@ -26,6 +27,7 @@ TOKEN_LENGTH = 16
 LIMITS = "limits"
 _Port = Annotated[int, Meta(ge=0, le=65535)]
 _Workers = Annotated[int, Meta(ge=1, le=64)]
+_Connections = Annotated[int, Meta(ge=FEWEST_CONNECTIONS, le=10_000)]
 #: Printable ASCII without spaces: what every client can send in a header, and no proxy changes.
 _Token = Annotated[str, Meta(min_length=TOKEN_LENGTH, max_length=4096, pattern=r"\A[!-~]*\Z")]
 
@@ -171,6 +173,15 @@ def _table() -> Iterator[Option]:
         _Workers,
         1,
         Text("服务进程的数目。", "How many processes serve the store."),
+    )
+    yield Option(
+        "connections",
+        _Connections,
+        64,
+        Text(
+            "所有进程合计最多向 PostgreSQL 打开的连接数。",
+            "How many connections to PostgreSQL all processes together open at most.",
+        ),
     )
     yield Option(
         "admin",

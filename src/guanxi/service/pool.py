@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from guanxi.service import logs
 from guanxi.service.config import Settings
 from guanxi.service.listening import DRAIN_SECONDS
-from guanxi.stores import redacted
+from guanxi.stores import MOST_CONNECTIONS, redacted
 
 #: Seconds between attempts to restart a worker: they double, from the first to the last.
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 8.0
@@ -41,6 +41,8 @@ class WorkerPlan(Struct, frozen=True):
     listener: int
     metrics: int
     rates: int
+    #: How many connections the worker may open to the store's server.
+    connections: int = MOST_CONNECTIONS
     #: The number of the worker's cells in that memory, from 0.
     worker: int = 0
 

@@ -32,6 +32,7 @@ from guanxi.service.answers import bad_request
 from guanxi.service.app import Application
 from guanxi.service.auth import SessionGate
 from guanxi.service.config import Settings
+from guanxi.service.connecting import checked_shares
 from guanxi.service.exchange import ASGI, Observer, Scope, Send
 from guanxi.service.forms import Receive
 from guanxi.service.handling import Service
@@ -47,7 +48,7 @@ from guanxi.service.periodic import (
     secret_followed,
 )
 from guanxi.service.pool import Pool, ServiceError, WorkerPlan
-from guanxi.stores import open_store, redacted
+from guanxi.stores import is_server_address, open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store, StoreError, StoreReplaced
 from guanxi.stores.session_use import SessionUse
@@ -59,6 +60,8 @@ CONSOLE = "/console"
 _VISIT_SECONDS = 3.0
 #: Seconds that the last visits have to be written at a stop.
 _LAST_VISIT_SECONDS = 1.0
+#: Seconds that a process waits for its connections before it serves.
+_WARM_SECONDS = 20.0
 #: Seconds after a signal in which a process stops, whatever its disk or its database does.
 _END_SECONDS = 9.0
 
@@ -120,6 +123,8 @@ class Plan(NamedTuple):
     reload: Callable[[], Settings] | None = None
     #: The pages below ``/console`` of the address of administration; None for none.
     pages: Pages | None = None
+    #: How many connections all processes together may open to the store's server.
+    connections: int = 64
 
     def __repr__(self) -> str:
         return f"Plan(store={redacted(self.store)!r}, host={self.host!r}, port={self.port})"
@@ -233,8 +238,9 @@ async def run(
         if plan.metrics is not None:
             metrics_listener = stack.enter_context(bind(*plan.metrics))
             metrics_url = url_of(metrics_listener)
+        divided = await checked_shares(plan.store, plan.connections, plan.workers)
         if opened is None:
-            opened = await open_store(plan.store, create=True, clock=clock)
+            opened = await open_store(plan.store, create=True, connections=divided.own, clock=clock)
             stack.push_async_callback(close_store, opened)
         store = with_caches(opened, plan.settings, clock)
         service = Service(store, plan.settings, clock, chance)
@@ -256,7 +262,7 @@ async def run(
             cells = [metrics.cells]
         else:
             cells = await stack.enter_async_context(
-                _workers(plan, listener, stop, again or asyncio.Event())
+                _workers(plan, divided.of_worker, listener, stop, again or asyncio.Event())
             )
             if stop.is_set():
                 return
@@ -275,6 +281,8 @@ async def run(
         if metrics_listener is not None:
             exposed = metrics_application(lambda: exposition(cells))
             all_served.append(administered_on(exposed, metrics_listener))
+        if plan.workers == 1:
+            await unless(stop, warmed(plan.store, store))
         await stack.enter_async_context(serving(*all_served))
         on_ready(Ready(url, admin_url, store, metrics_url))
         await stop.wait()
@@ -342,6 +350,17 @@ def application_of(
     return Application(service, SessionGate(service), observers, page_by_path, counted)
 
 
+async def warmed(address: str, store: Store) -> None:
+    """Open the connections to the server of a store, so that no first request waits for them.
+
+    What fails, or takes over ``_WARM_SECONDS``, is left to /readyz, which says no until it is done.
+    """
+    if is_server_address(address):
+        with suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(_WARM_SECONDS):
+                await store.ready()
+
+
 @asynccontextmanager
 async def visits_written(store: Store, stop: asyncio.Event) -> AsyncIterator[None]:
     """Write visits periodically while the block runs, and the remaining ones after it.
@@ -391,18 +410,25 @@ async def _flush(store: Store) -> None:
 
 @asynccontextmanager
 async def _workers(
-    plan: Plan, listener: socket.socket, stop: asyncio.Event, again: asyncio.Event
+    plan: Plan,
+    connections: int,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    again: asyncio.Event,
 ) -> AsyncIterator[list[Cells]]:
     """Run ``plan.workers`` processes on a socket while the block runs, and restart them.
 
-    They are replaced one by one each time that ``again`` is set.
+    Each may open ``connections``. They are replaced one by one each time that ``again`` is set.
 
     Yield the cells of their metrics; without all workers if ``stop`` is set before they are
     started. Raise ServiceError if a worker does not start.
     """
     # One more than there are: a worker and the one that replaces it count at the same time.
     with shared(plan.workers + 1) as (metrics, cells), rates.shared() as counted:
-        pool = Pool(WorkerPlan(plan.store, plan.settings, listener.fileno(), metrics, counted))
+        worker = WorkerPlan(
+            plan.store, plan.settings, listener.fileno(), metrics, counted, connections
+        )
+        pool = Pool(worker)
         stopping = asyncio.create_task(stop.wait())
         replacing = None
         try:

@@ -29,6 +29,7 @@ from guanxi.service.server import (
     served,
     unless,
     visits_written,
+    warmed,
     with_caches,
 )
 from guanxi.stores import open_store
@@ -55,8 +56,9 @@ async def work(plan: WorkerPlan) -> None:
         loop.add_signal_handler(number, lambda: None)
     loop.add_signal_handler(DRAIN_SIGNAL, drain.set)
     loop.add_reader(sys.stdin.fileno(), end)
-    store = with_caches(await open_store(plan.store), plan.settings)
+    store = with_caches(await open_store(plan.store, connections=plan.connections), plan.settings)
     try:
+        await unless(stop, warmed(plan.store, store))
         with socket.socket(fileno=plan.listener) as listener:
             metrics = Metrics(cells_of(plan.metrics, plan.worker))
             with logs.request_log(plan.settings.request_log) as observers:

@@ -19,11 +19,16 @@ _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*")
 _PARAMETER = re.compile(r"(?:^|\s)(?:host|hostaddr|user|password|dbname|service)\s*=", re.I)
 
 
+#: The fewest connections with which a process can use a server, and the most that it opens.
+FEWEST_CONNECTIONS, MOST_CONNECTIONS = 6, 28
+
+
 async def open_store(
     address: str,
     *,
     create: bool = False,
     changes: bool = False,
+    connections: int | None = None,
     clock: Callable[[], int] = time.time_ns,
 ) -> Store:
     """Open the store at ``address``: the path of a SQLite file, or a PostgreSQL database.
@@ -32,12 +37,14 @@ async def open_store(
     missing file or missing tables are created. With ``changes`` too, a store that this creates
     records its changes; that of an existing store is switched by ``set_changes`` alone, since it
     is for all of its processes. An older SQLite file is migrated; an older PostgreSQL schema is
-    refused. ``clock`` returns nanoseconds since the Unix epoch. Raise ``StoreError`` if there is no
-    guanxi store, it cannot be created, or its schema is newer or too old; ``StoreUnavailable`` if
-    it is busy or cannot be reached; ``ImportError`` if the engine's driver is not installed.
+    refused. ``connections`` is how many this process may open to a server; None for
+    ``MOST_CONNECTIONS``, and one more for each read of the whole store. ``clock`` returns
+    nanoseconds since the Unix epoch. Raise ``StoreError`` if there is no guanxi store, it cannot be
+    created, or its schema is newer or too old; ``StoreUnavailable`` if it is busy or cannot be
+    reached; ``ImportError`` if the engine's driver is not installed.
     """
     if create and changes and await init(address):
-        store = await open_store(address, clock=clock)
+        store = await open_store(address, connections=connections, clock=clock)
         try:
             await store.set_changes(True)
         except BaseException:
@@ -48,7 +55,9 @@ async def open_store(
     if is_server_address(address):
         from guanxi.stores.postgresql import PostgreSQLStore
 
-        return await PostgreSQLStore.open(address, create=create, clock=clock)
+        return await PostgreSQLStore.open(
+            address, create=create, connections=connections, clock=clock
+        )
     from guanxi.stores.sqlite import SQLiteStore
 
     return await SQLiteStore.open(address, create=create, clock=clock)
@@ -74,6 +83,19 @@ async def init(address: str, *, distribute: bool = False) -> bool:
     created = not await asyncio.to_thread(Path(address).exists)
     await (await open_store(address, create=True)).close()
     return created
+
+
+async def check_room(address: str, connections: int) -> int:
+    """Return how many of ``connections`` a server has no room for at present; 0 for a file.
+
+    Other programs then have the rest. Raise ``StoreError`` if the server never allows so many, and
+    ``StoreUnavailable`` if it cannot be reached.
+    """
+    if not is_server_address(address):
+        return 0
+    from guanxi.stores.postgresql import pools
+
+    return await pools.check_room(address, connections)
 
 
 async def migrate(address: str) -> tuple[int, int] | None:

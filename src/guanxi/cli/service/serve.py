@@ -65,6 +65,7 @@ def serve(again: Again) -> None:
         _address(configuration, "metrics"),
         lambda: again().settings,
         pages,
+        configuration["connections"],
     )
     check_addresses(plan)
     if not is_server_address(store):  # of an import or a demo that was killed

@@ -193,32 +193,45 @@ async def accounts_of(db: Connection, mids: Sequence[int]) -> dict[int, Account]
     return {row["mid"]: _account(*row) for row in found}
 
 
-_CARDS = f"SELECT mid, {', '.join(_CARD)} FROM account WHERE mid = ANY($1)"
+#: The columns of a card, of a brief and of a tail.
+CARD, BRIEF, TAIL = ", ".join(_CARD), "name, face, sign", "tail"
+
+
+async def _of_accounts(db: Connection, columns: str, mids: Sequence[int]) -> list[asyncpg.Record]:
+    statement = f"SELECT mid, {columns} FROM account WHERE mid = ANY($1)"
+    return await db.fetch(statement, mids) if mids else []
 
 
 async def cards(db: Connection, mids: Sequence[int]) -> dict[int, Card]:
     """Return the cards by mid; unknown mids are omitted."""
-    if not mids:
-        return {}
-    return {mid: _card(values) for mid, *values in await db.fetch(_CARDS, mids)}
+    return cards_in(await _of_accounts(db, CARD, mids))
+
+
+def cards_in(rows: Iterable[asyncpg.Record]) -> dict[int, Card]:
+    """Return the cards by mid, from rows of mid and ``CARD``."""
+    return {mid: _card(values) for mid, *values in rows}
 
 
 async def briefs(db: Connection, mids: Sequence[int]) -> dict[int, Brief]:
     """Return the mid, name, face and sign of accounts, by mid; unknown mids are omitted."""
-    if not mids:
-        return {}
-    found = await db.fetch("SELECT mid, name, face, sign FROM account WHERE mid = ANY($1)", mids)
+    return briefs_in(await _of_accounts(db, BRIEF, mids))
+
+
+def briefs_in(rows: Iterable[asyncpg.Record]) -> dict[int, Brief]:
+    """Return the briefs by mid, from rows of mid and ``BRIEF``."""
     return {
-        mid: (mid, name.decode(), face.decode(), sign.decode()) for mid, name, face, sign in found
+        mid: (mid, name.decode(), face.decode(), sign.decode()) for mid, name, face, sign in rows
     }
 
 
 async def tails(db: Connection, mids: Sequence[int]) -> dict[int, bytes]:
     """Return the list-item tails (part of an item's JSON) by mid; unknown mids are omitted."""
-    if not mids:
-        return {}
-    found = await db.fetch("SELECT mid, tail FROM account WHERE mid = ANY($1)", mids)
-    return whole_tails({row["mid"]: row["tail"] for row in found})
+    return tails_in(await _of_accounts(db, TAIL, mids))
+
+
+def tails_in(rows: Iterable[asyncpg.Record]) -> dict[int, bytes]:
+    """Return the tails by mid, from rows of mid and ``TAIL``."""
+    return whole_tails({row["mid"]: row["tail"] for row in rows})
 
 
 async def mids(db: Connection, names: Sequence[str]) -> dict[str, int]:

@@ -31,6 +31,9 @@ CONNECT_SECONDS, COMMAND_SECONDS = 5.0, 15.0
 POOL_SECONDS = 5.0
 #: The seconds that closing connections takes at most; then they are cut.
 CLOSE_SECONDS = 0.5
+#: A pool is stuck if no connection of it came back for so many seconds, as when another program
+#: has locked a table. Then at most so many wait for one.
+STUCK_SECONDS, STUCK_WAITING = 1.0, 64
 #: The pauses between retries while a server restarts or another takes over, and the seconds after
 #: which there is no further retry.
 PAUSES, AGAIN_SECONDS = (0.02, 0.1, 0.4, 1.0, 1.5, 2.0), 6.0
@@ -39,6 +42,9 @@ _COMMON = {
     "application_name": "guanxi",
     "jit": "off",  # these statements are short: compiling one takes longer than it saves
     "synchronous_commit": "on",
+    # asyncpg reads pg_class for the first array that a connection sends, and Citus would look up
+    # each of its rows: 7.6 s, and 35 ms without. Any other server ignores this setting.
+    "citus.override_table_visibility": "off",
 }
 #: Settings of connections that serve requests.
 SERVING: Mapping[str, str] = {
@@ -156,16 +162,21 @@ def _hosts(address: str) -> list[dict[str, Any]]:
     return hosts
 
 
-async def connect(address: str, settings: Mapping[str, str] = SERVING) -> Connection:
+async def connect(
+    address: str,
+    settings: Mapping[str, str] = SERVING,
+    instead: Mapping[str, Any] | None = None,
+) -> Connection:
     """Return a connection to the primary; with ``PATIENT`` settings, commands have no time limit.
 
+    ``instead`` has the host and the port of another server, which replace those of the address.
     The hosts of an address are tried in turn, each with its own time-out. One that cannot be
     reached or is not the primary is skipped; any other error, and every error of the last host, is
     raised unchanged (``OSError`` or asyncpg's). Raise ``StoreError`` for an invalid address. No
     error contains the address, which may include a password.
     """
     try:
-        *others, last = _hosts(address)
+        *others, last = _hosts(address) if instead is None else [instead]
         for host in others:
             with suppress(OSError, asyncpg.TargetServerAttributeNotMatched):
                 return await _connect(address, settings, host)
@@ -280,25 +291,32 @@ async def fetch_many(
     return rows
 
 
+_ALL_IN_USE = Text(
+    "等待连接的请求过多，请稍后重试", "too many requests wait for a connection; retry later"
+)
+
+
 class Connections:
-    """A pool of up to ``limit`` connections, opened when needed and kept open."""
+    """A pool of up to ``limit`` connections, opened when needed or by ``fill``, and kept open."""
 
     def __init__(self, connector: Connector, limit: int) -> None:
-        self._connector = connector
+        self._connector, self.limit = connector, limit
         self._idle: list[Connection] = []
         self._in_use: set[Connection] = set()
         self._slots = asyncio.Semaphore(limit)
+        #: How many slots are held, and how many calls wait for one; when one was last returned.
+        self._held, self._waiting, self._returned = 0, 0, 0.0
         self._closed = False
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
         """Provide a connection of this pool within the block; open one if none is idle.
 
-        Raise ``StoreUnavailable`` if none is free within ``POOL_SECONDS``, the pool is closed or
-        the server refuses a new connection. Transient errors of opening one pass unchanged.
+        Raise ``StoreUnavailable`` if none is free within ``POOL_SECONDS``, the pool is stuck or
+        closed, or the server refuses a new connection. Transient errors of opening one pass
+        unchanged.
         """
-        await self._acquire_slot()
-        try:
+        async with self._slot():
             connection = await self._idle_or_new()
             self._in_use.add(connection)
             try:
@@ -309,8 +327,31 @@ class Connections:
             finally:
                 self._in_use.discard(connection)
             self._release(connection)
-        finally:
-            self._slots.release()
+
+    async def fill(self, warm: Callable[[Connection], Awaitable[object]]) -> None:
+        """Open the connections up to the limit that are missing, and call ``warm`` on each.
+
+        Raise as ``acquire``, and what ``warm`` raises; those that were opened before stay.
+        """
+        for connection in [*self._idle]:
+            if connection.is_closed():
+                self._idle.remove(connection)
+        missing = self.limit - len(self._idle) - self._held
+        if missing > 0:
+            await asyncio.gather(*(self._open(warm) for _ in range(missing)))
+
+    async def _open(self, warm: Callable[[Connection], Awaitable[object]]) -> None:
+        async with self._slot():
+            connection = await self._new()
+            self._in_use.add(connection)
+            try:
+                await warm(connection)
+            except BaseException as error:
+                self._after_error(connection, error)
+                raise
+            finally:
+                self._in_use.discard(connection)
+            self._release(connection)
 
     async def close(self) -> None:
         """Close this pool: the idle connections now and together, others when they are released.
@@ -327,20 +368,32 @@ class Connections:
         for connection in self._in_use:
             connection.terminate()
 
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        await self._acquire_slot()
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            self._returned = time.monotonic()
+            self._slots.release()
+
     async def _acquire_slot(self) -> None:
         if not self._slots.locked():
             await self._slots.acquire()
             return
+        is_stuck = time.monotonic() - self._returned > STUCK_SECONDS
+        if is_stuck and self._waiting >= STUCK_WAITING:
+            raise StoreUnavailable(_ALL_IN_USE)
+        self._waiting += 1
         try:
             async with asyncio.timeout(POOL_SECONDS):
                 await self._slots.acquire()
         except TimeoutError:
-            raise StoreUnavailable(
-                Text(
-                    "等待连接的请求过多，请稍后重试",
-                    "too many requests wait for a connection; retry later",
-                )
-            ) from None
+            raise StoreUnavailable(_ALL_IN_USE) from None
+        finally:
+            self._waiting -= 1
 
     async def _idle_or_new(self) -> Connection:
         self._check_open()
@@ -348,6 +401,10 @@ class Connections:
             connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
+        return await self._new()
+
+    async def _new(self) -> Connection:
+        self._check_open()
         try:
             connection = await self._connector()
         except ERRORS as error:

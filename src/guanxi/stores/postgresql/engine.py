@@ -6,8 +6,7 @@ A lane is a function that makes a verb of a function on a connection: ``reading`
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -17,36 +16,40 @@ from guanxi.stores.owner import Owner
 from guanxi.stores.port.lanes import BOUNDS, LANES, Admission, Lane, lane_of
 from guanxi.stores.postgresql.circuit import Circuit, accounts_of
 from guanxi.stores.postgresql.connections import (
-    PATIENT,
     Connection,
     Connections,
-    close,
     connect,
     failures,
     retried,
 )
+from guanxi.stores.postgresql.nodes import Nodes
+from guanxi.stores.postgresql.pools import Pools
 from guanxi.stores.postgresql.reads import tally
-from guanxi.stores.postgresql.writer import LANES as WRITER_LANES
 from guanxi.stores.postgresql.writer import Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Connections of one process: those that read, those with long reads, and those that write.
-READING, LONG_READING, WRITING = 16, 2, 2 * WRITER_LANES
+#: The reads of ``relation``, which have their own pool.
+_OF_LISTS = frozenset(
+    {"page", "members", "search", "common", "known_followers", "suggestions", "pair", "pairs"}
+    | {"relations", "attributes", "requests", "sent_requests"}
+)
 
 
 class Engine:
     """The connections to one server, which the loop that opened them may use."""
 
-    def __init__(self, address: str, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, address: str, clock: Callable[[], int], connections: int | None = None
+    ) -> None:
+        """``connections`` are how many this process may open; None for any number of streams."""
         self.address, self.owner = address, Owner()
-        connector = partial(connect, address)
-        self._reading = Connections(connector, READING)
-        self._long = Connections(connector, LONG_READING)
+        self.pools = Pools(address, connections)
         self._admissions = {lane: Admission(lane) for lane in BOUNDS}
-        self.circuit = Circuit(connector)
-        self.writer = Writer(Connections(connector, WRITING), clock, self.circuit)
+        self.circuit = Circuit(partial(connect, address))
+        self.nodes = Nodes(address, self.pools.direct, self.pools.others, self.circuit)
+        self.writer = Writer(self.pools.writing, clock, self.circuit)
 
     async def read(
         self,
@@ -60,17 +63,37 @@ class Engine:
         another loop and for other errors of the server.
         """
         self.owner.here()
-        return await self._read_on(self._reading, lambda db: read(db, *args, **kwargs))
+        pool = self._pool(read)
+        return await self._read_on(pool, lambda db: read(db, *args, **kwargs))
 
-    async def read_in(self, lane: Lane, read: Callable[[Connection], Awaitable[T]]) -> T:
+    async def read_in(
+        self,
+        lane: Lane,
+        read: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         """Return the result of a read in a lane; the server stops it if this call is cancelled.
 
         Raise ``StoreBusy`` at once if too many reads are in the lane, and what ``read`` describes.
         """
         self.owner.here()
-        pool = self._long if lane is Lane.LONG else self._reading
+        pool = self.pools.long if lane is Lane.LONG else self._pool(read)
         with self._admissions[lane].admitted():
-            return await self._read_on(pool, read)
+            return await self._read_on(pool, lambda db: read(db, *args, **kwargs))
+
+    def _pool(self, read: Callable[..., object]) -> Connections:
+        return self.pools.lists if read.__name__ in _OF_LISTS else self.pools.others
+
+    async def rows_of(
+        self, columns: str, mids: Sequence[int], *, partly: bool = False
+    ) -> list[asyncpg.Record] | None:
+        """Return rows of accounts as ``Nodes.rows``; raise as ``read``."""
+        self.owner.here()
+        with failures():
+            return await retried(
+                lambda: self.nodes.rows(columns, mids, partly=partly), self.circuit.after
+            )
 
     async def _read_on(self, pool: Connections, read: Callable[[Connection], Awaitable[T]]) -> T:
         async def once() -> T:
@@ -98,18 +121,17 @@ class Engine:
         """
         self.owner.here()
         with failures():
-            db = await connect(self.address, PATIENT)
-            try:
-                await db.transaction(isolation="repeatable_read", readonly=True).start()
-                async for row in read(db, *args, **kwargs):
-                    yield row
-            except asyncpg.InterfaceError as error:
-                if not db.is_closed():
-                    raise
-                # The driver's error for a connection that was lost between two of its steps.
-                raise asyncpg.ConnectionDoesNotExistError("the connection was lost") from error
-            finally:  # which ends the transaction
-                await close(db)
+            async with self.pools.patient() as db:
+                try:
+                    # Closing the connection ends the transaction.
+                    await db.transaction(isolation="repeatable_read", readonly=True).start()
+                    async for row in read(db, *args, **kwargs):
+                        yield row
+                except asyncpg.InterfaceError as error:
+                    if not db.is_closed():
+                        raise
+                    # The driver's error for a connection that was lost between two of its steps.
+                    raise asyncpg.ConnectionDoesNotExistError("the connection was lost") from error
 
     async def close(self) -> None:
         """Give the writes that wait or run a second, then close the connections.
@@ -125,9 +147,8 @@ class Engine:
             await self.circuit.close()
             await self.writer.close()
         finally:  # also if it is cancelled
-            for pool in (self._reading, self._long):
-                pool.cut()
-            await asyncio.gather(self._reading.close(), self._long.close())
+            await self.nodes.close()
+            await self.pools.close()
 
 
 def reading(
@@ -148,7 +169,7 @@ def reading(
             lane = lane_of(rows.cost(tallies))
         if lane is Lane.AT_ONCE:
             return await engine.read(read, *args, **kwargs)
-        return await engine.read_in(lane, lambda db: read(db, *args, **kwargs))
+        return await engine.read_in(lane, read, *args, **kwargs)
 
     return verb
 
@@ -161,7 +182,7 @@ def _in_lane(
         engine.circuit.check(accounts_of(read.__name__, args))
         if lane is Lane.AT_ONCE:
             return await engine.read(read, *args, **kwargs)
-        return await engine.read_in(lane, lambda db: read(db, *args, **kwargs))
+        return await engine.read_in(lane, read, *args, **kwargs)
 
     return verb
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from guanxi.stores.postgresql.connections import Connection
 
@@ -34,25 +35,38 @@ def _rotated(word: int, bits: int) -> int:
     return (word << bits | word >> 32 - bits) & _BITS
 
 
-class Shards:
-    """The nodes of shards, each named host:port."""
+class Shard(NamedTuple):
+    """A shard of the tables by account: its lowest hash, and the node that has it."""
 
-    def __init__(self, ranges: Iterable[tuple[int, str]]) -> None:
-        """``ranges`` has the lowest hash of each shard, and its node. They cover all hashes."""
-        ordered = sorted(ranges)
-        self._lowest = [lowest for lowest, _ in ordered]
-        self._nodes = [node for _, node in ordered]
+    lowest: int
+    #: As host:port.
+    node: str
+    #: The shard's number in the name of its table of accounts.
+    account: int = 0
+
+
+class Shards:
+    """The nodes of shards."""
+
+    def __init__(self, shards: Iterable[tuple[int, str] | tuple[int, str, int]]) -> None:
+        """``shards`` has the fields of each ``Shard``. They cover all hashes."""
+        self.all = sorted(Shard(*each) for each in shards)
+        self._lowest = [shard.lowest for shard in self.all]
+
+    def of(self, mid: int) -> Shard:
+        """Return the shard of an account."""
+        return self.all[bisect_right(self._lowest, hash_of(mid)) - 1]
 
     def node_of(self, mid: int) -> str:
         """Return the node that has the rows of an account."""
-        return self._nodes[bisect_right(self._lowest, hash_of(mid)) - 1]
+        return self.of(mid).node
 
 
 _IS_CITUS = "SELECT to_regclass('pg_dist_shard') IS NOT NULL"
-_RANGES = """
-SELECT shardminvalue::integer, nodename || ':' || nodeport
+_SHARDS = """
+SELECT shardminvalue::integer, nodename || ':' || nodeport, shardid
 FROM pg_dist_shard JOIN pg_dist_placement USING (shardid) JOIN pg_dist_node USING (groupid)
-WHERE logicalrelid = to_regclass('relation') AND noderole = 'primary'
+WHERE logicalrelid = to_regclass('account') AND noderole = 'primary'
 """
 
 
@@ -60,5 +74,5 @@ async def read_shards(db: Connection) -> Shards | None:
     """Return the current map of shards, None if Citus does not distribute the store."""
     if not await db.fetchval(_IS_CITUS):
         return None
-    ranges = await db.fetch(_RANGES)  # pragma: no cover - needs a Citus cluster
-    return Shards([tuple(row) for row in ranges]) if ranges else None  # pragma: no cover
+    shards = await db.fetch(_SHARDS)  # pragma: no cover - needs a Citus cluster
+    return Shards([tuple(row) for row in shards]) if shards else None  # pragma: no cover

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from guanxi.accounts.account import (
     Account,
     AccountEdit,
+    Brief,
     Card,
     EditRefusal,
     Privacy,
@@ -38,6 +39,7 @@ from guanxi.stores.port import (
     SentRequest,
     StoreInfo,
     StoreTimeout,
+    StoreUnavailable,
 )
 from guanxi.stores.postgresql import account_lists as lists
 from guanxi.stores.postgresql import (
@@ -55,17 +57,11 @@ from guanxi.stores.postgresql import check as checks
 from guanxi.stores.postgresql import info as infos
 from guanxi.stores.postgresql import requests as asking
 from guanxi.stores.postgresql.circuit import NodeDown
-from guanxi.stores.postgresql.connections import (
-    PATIENT,
-    Connection,
-    close,
-    commit,
-    connect,
-    failures,
-)
+from guanxi.stores.postgresql.connections import Connection, commit, failures
 from guanxi.stores.postgresql.engine import Engine, reading, streaming, writing
 from guanxi.stores.postgresql.pairs import add_visits
 from guanxi.stores.postgresql.schema import prepare
+from guanxi.stores.postgresql.warming import warm
 from guanxi.stores.postgresql.writer import CLOSE_SECONDS
 from guanxi.world.kind import DocumentEdit, Entry, Kind, Value
 from guanxi.world.marks import MUTE, Mark
@@ -76,23 +72,36 @@ T = TypeVar("T")
 class PostgreSQLStore(Recording, Engine):
     """A store on a PostgreSQL server; ``stores.port.Store`` describes its methods."""
 
-    def __init__(self, address: str, secret: bytes, clock: Callable[[], int]) -> None:
-        super().__init__(address, clock)
+    def __init__(
+        self,
+        address: str,
+        secret: bytes,
+        clock: Callable[[], int],
+        connections: int | None = None,
+    ) -> None:
+        super().__init__(address, clock, connections)
         self._secret, self._clock = secret, clock
         self._visits: Counter[tuple[int, int]] = Counter()
         self._flushing = asyncio.Lock()
 
     @classmethod
     async def open(
-        cls, address: str, *, create: bool = False, clock: Callable[[], int] = time.time_ns
+        cls,
+        address: str,
+        *,
+        create: bool = False,
+        connections: int | None = None,
+        clock: Callable[[], int] = time.time_ns,
     ) -> PostgreSQLStore:
         """Open the store at an address; with ``create``, create missing tables first.
 
-        ``clock`` returns the time in nanoseconds since the epoch. The store belongs to the running
+        ``connections`` is how many this process may open, at least
+        ``FEWEST_CONNECTIONS``; None as in ``open_store``. ``clock`` returns
+        the time in nanoseconds since the epoch. The store belongs to the running
         loop. Raise ``StoreError`` if the address is invalid, there is no store, or the version of
         the server or the schema is unsupported; ``StoreUnavailable`` if no server answers.
         """
-        return cls(address, await prepare(address, create=create), clock)
+        return cls(address, await prepare(address, create=create), clock, connections)
 
     # --- relations ---
 
@@ -150,9 +159,21 @@ class PostgreSQLStore(Recording, Engine):
         return {mid: account_at(one, now) for mid, one in (await self._accounts_of(mids)).items()}
 
     created = reading(lists.created)
-    cards = reading(people.cards)
-    briefs = reading(people.briefs)
-    tails = reading(people.tails)
+    _cards = reading(people.cards)
+    _briefs = reading(people.briefs)
+    _tails = reading(people.tails)
+
+    async def cards(self, mids: Sequence[int]) -> dict[int, Card]:
+        rows = await self.rows_of(people.CARD, mids, partly=True)
+        return await self._cards(mids) if rows is None else people.cards_in(rows)
+
+    async def briefs(self, mids: Sequence[int]) -> dict[int, Brief]:
+        rows = await self.rows_of(people.BRIEF, mids)
+        return await self._briefs(mids) if rows is None else people.briefs_in(rows)
+
+    async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
+        rows = await self.rows_of(people.TAIL, mids, partly=True)
+        return await self._tails(mids) if rows is None else people.tails_in(rows)
 
     async def edit_account(
         self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
@@ -291,9 +312,7 @@ class PostgreSQLStore(Recording, Engine):
     ) -> Imported:
         """Import edges as the port describes; the tables are locked only after all are checked."""
         self.owner.here()
-        with failures():
-            db = await connect(self.address, PATIENT)
-        try:
+        async with self.pools.patient() as db:
             await bulk.stage(db, rows(), LATEST if ahead else self._seconds(), progress)
             with failures():
                 await db.transaction().start()
@@ -308,8 +327,6 @@ class PostgreSQLStore(Recording, Engine):
                 await feed.append(db, sort_key_at(self._clock()), IMPORTED)
                 await commit(db)
             return imported
-        finally:
-            await close(db)
 
     edges = streaming(export.edges)
 
@@ -351,8 +368,19 @@ class PostgreSQLStore(Recording, Engine):
 
     async def ready(self) -> None:
         with suppress(NodeDown):  # the others answer
+            await self._fill()
             await self.tally(0)
             await self.write(_check_writable)
+
+    async def _fill(self) -> None:
+        try:
+            with failures():
+                await self.pools.fill(warm)
+                await self.nodes.fill(people.TAIL)
+        except StoreUnavailable as error:
+            if error.__cause__ is not None:
+                await self.circuit.after(error.__cause__)
+            raise
 
     async def close(self) -> None:
         if self.owner.closed:

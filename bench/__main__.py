@@ -16,7 +16,7 @@ from statistics import median
 import msgspec
 from msgspec.structs import replace
 
-from bench import cold, growth, heavy, holds, library, postgres, reads, sdk, writes
+from bench import cluster, cold, growth, heavy, holds, library, postgres, reads, sdk, writes
 from bench.graph import QUICK, Recipe, cached_graph, too_sparse
 from bench.lines import Bench, Line, Result, Skipped, Wrong, measure
 from bench.machine import CACHE, LOG, PROFILE, cores
@@ -31,14 +31,19 @@ LINES: tuple[Line, ...] = (
     *postgres.LINES,
     *heavy.LINES,
     *holds.LINES,
+    *cluster.LINES,
 )
+#: The lines of `python -m bench citus`.
+CITUS = (*cluster.LINES, *(line for line in postgres.LINES if "follow" in line.name))
 
 
 def main() -> int:
     options = _options().parse_args()
     # Exit by an exception, so that servers stop and temporary copies are deleted.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    chosen = list(_chosen(options.only, options.quick))
+    if options.cluster:
+        os.environ[cluster.ADDRESS] = options.cluster
+    chosen = list(_chosen(options.only, options.quick, CITUS if options.set else LINES))
     recipe = QUICK if options.quick else Recipe()
     if options.edges is not None:
         recipe = replace(recipe, edges=options.edges)
@@ -118,6 +123,14 @@ def _options() -> argparse.ArgumentParser:
         prog="bench", description="Compare guanxi with minimal programs."
     )
     parser.add_argument(
+        "set", nargs="?", choices=["citus"], help="measure the lines on a Citus cluster"
+    )
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help=f"the coordinator's address (default: the variable {cluster.ADDRESS})",
+    )
+    parser.add_argument(
         "--only", nargs="+", metavar="LINE", help="measure only these: " + ", ".join(_names())
     )
     parser.add_argument(
@@ -144,14 +157,19 @@ def _names() -> list[str]:
     return [line.name for line in LINES]
 
 
-def _chosen(only: list[str] | None, quick: bool = False) -> Iterable[Line]:
-    """Return the lines to measure. Exit with a message if `only` contains an unknown name."""
+def _chosen(
+    only: list[str] | None, quick: bool = False, lines: Iterable[Line] = LINES
+) -> Iterable[Line]:
+    """Return those of `lines` to measure, or the named ones of all lines.
+
+    Exit with a message if `only` contains an unknown name.
+    """
     unknown = set(only or ()) - set(_names())
     if unknown:
         sys.exit(f"unknown line: {', '.join(sorted(unknown))}; choose from {', '.join(_names())}")
     if only:
         return (line for line in LINES if line.name in only)
-    return (line for line in LINES if line.quick or not quick)
+    return (line for line in lines if line.quick or not quick or lines is CITUS)
 
 
 def _row(line: Line, result: Result) -> str:

@@ -373,8 +373,7 @@ async def test_a_conflict_is_retried_within_a_bound(
         await other.execute("CREATE SEQUENCE failed")
         await other.execute(_FAILING.format(times=2, code=code))
         await other.execute(
-            "CREATE TRIGGER failing BEFORE INSERT OR UPDATE ON tally"
-            " FOR EACH ROW EXECUTE FUNCTION fail()"
+            "CREATE TRIGGER failing BEFORE UPDATE ON tally FOR EACH ROW EXECUTE FUNCTION fail()"
         )
         assert await do(store, Modify(1, 2, Act.FOLLOW)) == [0]
         assert await other.fetchval("SELECT last_value FROM failed") == 3

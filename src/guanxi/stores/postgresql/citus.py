@@ -28,14 +28,15 @@ the second showed would seem to have ended.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
+from weakref import WeakKeyDictionary
 
 from guanxi.accounts.account import State, state_at
 from guanxi.stores.port import StoreError, StoreUnavailable, Suggestion
 from guanxi.stores.port.rows import SOURCES, TARGETS
-from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
+from guanxi.stores.postgresql.connections import Connection, fetch_many
 from guanxi.stores.postgresql.holders import Holder, Look
 from guanxi.text import Text
 from guanxi.world.marks import DISMISSAL, MUTE
@@ -50,6 +51,37 @@ async def is_distributed(db: Connection) -> bool:
     if await db.fetchval("SELECT to_regclass('pg_dist_partition') IS NULL"):
         return False
     return bool(await db.fetchval(_IS_DISTRIBUTED))
+
+
+_DISTRIBUTES: WeakKeyDictionary[Connection, bool] = WeakKeyDictionary()
+
+
+async def distributes(db: Connection) -> bool:
+    """Return what ``is_distributed`` did when it was first called for this connection."""
+    known = _DISTRIBUTES.get(db)
+    if known is None:
+        known = _DISTRIBUTES[db] = await is_distributed(db)
+    return known
+
+
+# One connection for each node: with several, a transaction would have as many parts to prepare.
+_ONE_CONNECTION = """
+SET LOCAL citus.multi_shard_modify_mode = 'sequential';
+SET LOCAL citus.max_adaptive_executor_pool_size = 1
+"""
+_SHARDS = """
+SELECT mid, get_shard_id_for_distribution_column('relation', mid) FROM unnest($1::bigint[]) AS mid
+"""
+
+
+async def begin_many(db: Connection) -> None:
+    """Have the statements of the transaction reach each node over one connection."""
+    await db.execute(_ONE_CONNECTION)
+
+
+async def shards(db: Connection, mids: Collection[int]) -> dict[int, int]:
+    """Return the shard of each account's rows: statements of many rows lock in their order."""
+    return {row[0]: row[1] for row in await db.fetch(_SHARDS, mids)}
 
 
 # --- the tables ---
@@ -169,18 +201,13 @@ async def _lock_on_all_nodes(db: Connection) -> None:
 # The first locks ``change`` on this node and reaches no other; the second is described above.
 _BEGIN_APPEND = "DELETE FROM change WHERE false; DELETE FROM change_source WHERE sequence = ''"
 _DRAW = "SELECT nextval(sequence::regclass) FROM change_source, generate_series(1, $1)"
-_APPEND = """
-INSERT INTO change (number, time, kind, actor, target, body) VALUES ($1, $2, $3, $4, $5, $6)
-"""
 _NEWEST = "SELECT coalesce(pg_sequence_last_value(sequence::regclass), 0) FROM change_source"
 
 
-async def append(db: Connection, values: Sequence[tuple[object, ...]]) -> None:
-    """Append changes, each with all its columns but the number, within the transaction."""
+async def draw(db: Connection, count: int) -> list[int]:
+    """Return the numbers of new changes, ascending, within the transaction that appends them."""
     await db.execute(_BEGIN_APPEND)
-    numbers = sorted(number for (number,) in await db.fetch(_DRAW, len(values)))
-    rows = [(number, *each) for number, each in zip(numbers, values, strict=True)]
-    await send_many(db, _APPEND, rows)
+    return sorted(number for (number,) in await db.fetch(_DRAW, count))
 
 
 async def newest(db: Connection) -> int:

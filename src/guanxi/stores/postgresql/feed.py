@@ -50,7 +50,8 @@ from guanxi.stores.feed import (
 )
 from guanxi.stores.port import Changes, Fault, FeedStatus, StoreUnavailable
 from guanxi.stores.postgresql import citus, holders
-from guanxi.stores.postgresql.connections import Connection, send_many
+from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.postgresql.many import Insert
 from guanxi.text import Text
 
 #: SQL for the switch of the feed: null if it is off.
@@ -62,8 +63,21 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
 _APPEND = """
 INSERT INTO change (number, time, kind, actor, target, body)
-VALUES (nextval('change_number'), $1, $2, $3, $4, $5)
+SELECT nextval('change_number'), $1, kind, actor, target, body
+FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bytea[]) AS new (kind, actor, target, body)
 """
+_APPEND_NUMBERED = Insert(
+    "change",
+    {
+        "number": "bigint",
+        "time": "bigint",
+        "kind": "text",
+        "actor": "bigint",
+        "target": "bigint",
+        "body": "bytea",
+    },
+    "",
+)
 _NEWEST = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM change_number"
 
 #: Seconds for which a read waits for a transaction that holds a missing number, at least.
@@ -95,12 +109,15 @@ async def append(db: Connection, now: int, *records: Record) -> None:
 async def put(db: Connection, switch: bytes, now: int, records: Sequence[Record]) -> None:
     """Append changes to a feed that is on, with the value of its switch; else as ``append``."""
     time_ms = ms_of(now)
-    values = [(time_ms, each.kind, each.actor, each.target, body_of(each)) for each in records]
+    values = [(each.kind, each.actor, each.target, body_of(each)) for each in records]
     note = decoded(switch)
     if note is not None and note.distributed:
-        await citus.append(db, values)  # pragma: no cover - needs a Citus cluster
+        numbers = await citus.draw(db, len(values))  # pragma: no cover - needs a Citus cluster
+        rows = [(number, time_ms, *each) for number, each in zip(numbers, values, strict=True)]
+        await _APPEND_NUMBERED.run(db, rows)
     else:
-        await send_many(db, _APPEND, values)
+        columns = (list(column) for column in zip(*values, strict=True))
+        await db.execute(_APPEND, time_ms, *columns)
 
 
 # No transaction that has not read the switch's new state may end after this one: what it changes

@@ -13,12 +13,11 @@ Every statement is for rows of one account, and so for one shard.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from operator import itemgetter
-from typing import Any
+from operator import itemgetter, sub
 
 import asyncpg
 from msgspec.structs import replace
@@ -43,12 +42,16 @@ from guanxi.graph.pair import (
     mtime_of,
     next_sort_key,
 )
-from guanxi.stores.postgresql import feed
+from guanxi.stores.feed import NOTE
+from guanxi.stores.postgresql import citus, feed
 from guanxi.stores.postgresql.connections import Connection, send_many
+from guanxi.stores.postgresql.many import Insert, array
 from guanxi.stores.postgresql.reads import SIDE, side_of
 
 #: The key of a row: its owner, and the other account of the pair.
 Key = tuple[int, int]
+#: More than an account can follow.
+NO_CAP = 2**31 - 1
 
 
 def lock_order(key: Key) -> tuple[bool, Key]:
@@ -66,6 +69,8 @@ class Row:
     pair: Pair
     #: Whether the row is in the table; an empty one is deleted at the end.
     stored: bool = False
+    #: What this transaction inserted to lock the row: what it was expected to become.
+    made: Pair | None = None
     changed: bool = False
     #: Whether the groups of the following changed, and perhaps nothing else.
     regrouped: bool = False
@@ -80,7 +85,7 @@ class Row:
 
 @dataclass(slots=True)
 class Tally:
-    """A locked row of ``tally``, after the acts applied so far."""
+    """A row of ``tally``, after the acts applied so far."""
 
     following: int
     whisper: int
@@ -92,11 +97,36 @@ class Tally:
     private_version: int
     #: The newest sort key of all lists.
     newest: int
+    #: Whether it is locked; if not, ``write`` checks that no other transaction's change matters.
+    locked: bool = True
     #: The newest sort keys of followings, blocks and requests; 0 unless ahead of the clock.
     follows: int = 0
     blocks: int = 0
     requests: int = 0
     changed: bool = False
+    #: The counts and versions as they were read.
+    read: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.read = self._numbers
+
+    @property
+    def _numbers(self) -> tuple[int, ...]:
+        return (
+            self.following,
+            self.whisper,
+            self.black,
+            self.special,
+            self.grouped,
+            self.version,
+            self.public_version,
+            self.private_version,
+        )
+
+    @property
+    def added(self) -> list[int]:
+        """What the acts added to each count and version."""
+        return list(map(sub, self._numbers, self.read))
 
 
 @dataclass(slots=True)
@@ -126,6 +156,8 @@ class Locked:
     #: The switch of the feed of changes, None if that is off, and what the feed gets.
     switch: bytes | None = None
     records: list[Record] = field(default_factory=list)
+    #: The lowest cap of followings of the applied acts.
+    cap: int = NO_CAP
 
     @property
     def is_recorded(self) -> bool:
@@ -145,24 +177,34 @@ class Locked:
             self.members[owner, group] += members
 
 
-_MAKE = """
-INSERT INTO relation (owner, other) VALUES ($1, $2)
-ON CONFLICT (owner, other) DO UPDATE SET visits = relation.visits WHERE false
-"""  # an existing row is locked, not written
-_ROWS = f"{SIDE} WHERE owner = $1 AND other = $2 FOR UPDATE"
+# An existing row is locked, not written.
+_MAKE = Insert(
+    "relation",
+    dict.fromkeys(("owner", "other", "follows", "followed"), "bigint"),
+    "ON CONFLICT (owner, other) DO UPDATE SET visits = relation.visits WHERE false"
+    " RETURNING owner, other",
+)
+_KEYS = "unnest($1::bigint[], $2::bigint[]) AS key (owner, other)"
+# With the owners again, from which alone Citus knows the shards.
+_ROWS = (
+    SIDE.replace("relation", f"{_KEYS} JOIN relation USING (owner, other)")
+    + " WHERE relation.owner = ANY($1)"
+)
+_ROW = f"{SIDE} WHERE owner = $1 AND other = $2 FOR UPDATE"
 _MANY_ROWS = f"{SIDE} WHERE owner = $1 AND other = ANY($2) ORDER BY other FOR UPDATE"
 #: From how many rows of one owner on a single statement locks them: one each is slower then.
 _MANY = 32
-_TALLIES = """
-SELECT mid, following, whisper, black, special, grouped, version, public_version, private_version,
-    newest
-FROM tally WHERE mid = $1 FOR UPDATE
-"""
+_LOCK_TALLY = "SELECT mid FROM tally WHERE mid = $1 FOR UPDATE"
+_LOCK_TALLIES = "SELECT mid FROM tally WHERE mid = ANY($1) ORDER BY mid FOR UPDATE"
 # Read when the rows are locked, as ``feed.switch_of`` needs it.
+_ACCOUNT = "account.mid, state, refuse_follows, approve_followers, ban_until"
 _ACCOUNTS = f"""
-SELECT mid, state, refuse_follows, approve_followers, ban_until, {feed.SWITCH} AS switch
-FROM account WHERE mid = $1
+SELECT {_ACCOUNT}, meta.value AS switch, tally.mid IS NOT NULL AS has_tally, following, whisper,
+    black, special, grouped, version, public_version, private_version, newest
+FROM account LEFT JOIN tally USING (mid) LEFT JOIN meta ON meta.name = '{NOTE}'
+WHERE account.mid = ANY($1)
 """
+_SHARE = f"SELECT {_ACCOUNT} FROM account WHERE mid = $1 FOR SHARE"
 #: The newest sort key of an account in a list, by the list's column.
 _NEWEST = {
     column: f"SELECT owner, {column} FROM relation"
@@ -176,55 +218,91 @@ NO_ACCOUNT = (None, False, False, 0)
 
 
 async def lock(
-    connection: Connection, acts: Sequence[Modify | GroupAct], members: Iterable[Key], now: int
+    connection: Connection,
+    acts: Sequence[Modify | GroupAct],
+    members: Iterable[Key],
+    now: int,
+    *,
+    cap: int | None = None,
 ) -> Locked:
     """Lock and read the rows that the acts need, until the caller's transaction ends.
 
     ``members`` are the keys of rows of group acts; ``now`` is the sort key of the current time. If
-    there are acts on pairs, missing rows whose owner has the lower mid are inserted; ``write``
-    deletes the empty ones.
+    there are acts on pairs, both rows of a pair are inserted if they are missing, with what a
+    follow is expected to make of them; ``write`` deletes the empty ones.
+
+    With ``cap``, the lowest cap of followings of the acts, only tallies are locked that may reach
+    it or have a sort key that is not below ``now``; ``write`` then raises ``SerializationError`` if
+    another transaction changed one of the others so that it matters.
     """
+    if await citus.distributes(connection):  # pragma: no cover - needs a Citus cluster
+        await citus.begin_many(connection)
     modifies = [act for act in acts if isinstance(act, Modify)]
     effective = [act for act in modifies if act.owner != act.target and act.act != Act.WHISPER]
     keys = {*members, *((act.owner, act.target) for act in effective)}
     keys.update((act.target, act.owner) for act in effective)
     ordered = sorted(keys, key=lock_order)
-    found: list[asyncpg.Record] = []
-    if effective:
-        await connection.executemany(_MAKE, [key for key in ordered if key[0] < key[1]])
-    if ordered:
-        found = await _lock_rows(connection, ordered)
     rows = {key: Row(Pair()) for key in ordered}
+    if effective:
+        found = await _make_rows(connection, rows, effective, now)
+    else:
+        found = await _lock_rows(connection, ordered)
     for row in found:
         rows[row["owner"], row["other"]] = Row(Pair(side_of(row), _followed(row)), stored=True)
-    mids = {act.owner for act in effective} | {
+    counted = {act.owner for act in effective} | {
         act.owner for act in acts if not isinstance(act, Modify)
     }
-    mids |= {
+    counted |= {
         row["owner"]
         for row in found
         if not (row["follows"] is None and row["whispers"] is None and row["requests"] is None)
     }
-    tallies = {row["mid"]: Tally(*row[1:]) for row in await _each(connection, _TALLIES, mids)}
+    mids = counted | {act.owner for act in acts}
+    mids |= {act.target for act in effective if act.act in _NEEDS_ACCOUNT}
+    if cap is None:
+        await _lock_tallies(connection, counted)
+        locked = await _accounts(connection, mids, counted, now)
+    else:
+        locked = await _accounts(connection, mids, counted, now)
+        acting = Counter(act.owner for act in effective)
+        acting.update(act.target for act in effective if act.act == Act.APPROVE)
+        exact = [
+            mid
+            for mid, tally in locked.tallies.items()
+            if tally.newest >= now or tally.following + acting[mid] > cap
+        ]
+        if exact:
+            await _lock_tallies(connection, exact)
+            locked = await _accounts(connection, mids, counted, now)
+        for mid in counted.difference(exact) & locked.tallies.keys():
+            locked.tallies[mid].locked = False
+    locked.rows = rows
     # Usually every stored sort key is in the past; only otherwise are the newest ones read.
-    ahead = [mid for mid, tally in tallies.items() if tally.newest >= now]
+    ahead = [mid for mid, tally in locked.tallies.items() if tally.newest >= now]
     for column, statement in _NEWEST.items():
         for row in await _each(connection, statement, ahead):
-            setattr(tallies[row["owner"]], column, row[column])
-    mids = {act.owner for act in acts}
-    mids |= {act.target for act in effective if act.act in _NEEDS_ACCOUNT}
-    states = await _each(connection, _ACCOUNTS, mids)
-    accounts = {row["mid"]: tuple(row)[1:-1] for row in states}
-    switch = next((row["switch"] for row in states if row["switch"] is not None), None)
-    locked = Locked(now, rows, tallies, accounts, switch=switch)
+            setattr(locked.tallies[row["owner"]], column, row[column])
     requesting = [
         act
         for act in effective
-        if act.act == Act.FOLLOW and accounts.get(act.target, NO_ACCOUNT)[2]
+        if act.act == Act.FOLLOW and locked.accounts.get(act.target, NO_ACCOUNT)[2]
         if rows[act.owner, act.target].pair.mine.requests is None
     ]
     await share_accounts(connection, locked, requesting)
     return locked
+
+
+async def _accounts(
+    connection: Connection, mids: Collection[int], counted: Collection[int], now: int
+) -> Locked:
+    """Return the accounts of ``mids`` and the tallies of ``counted``, which are among them."""
+    states = await connection.fetch(_ACCOUNTS, [*mids]) if mids else []
+    accounts = {row["mid"]: tuple(row)[1:5] for row in states}
+    tallies = {
+        row["mid"]: Tally(*row[7:]) for row in states if row["has_tally"] and row["mid"] in counted
+    }
+    switch = next((row["switch"] for row in states if row["switch"] is not None), None)
+    return Locked(now, {}, tallies, accounts, switch=switch)
 
 
 async def share_accounts(connection: Connection, locked: Locked, acts: Iterable[Modify]) -> None:
@@ -235,8 +313,49 @@ async def share_accounts(connection: Connection, locked: Locked, acts: Iterable[
     requests before the account, too (``requests.lock_account``).
     """
     mids = {mid for act in acts for mid in (act.owner, act.target)}
-    for row in await _each(connection, f"{_ACCOUNTS} FOR SHARE", mids):
-        locked.accounts[row["mid"]] = tuple(row)[1:-1]
+    for row in await _each(connection, _SHARE, mids):
+        locked.accounts[row["mid"]] = tuple(row)[1:]
+
+
+async def _make_rows(
+    connection: Connection, rows: dict[Key, Row], acts: Sequence[Modify], now: int
+) -> list[asyncpg.Record]:
+    """Lock the rows, which are in ``lock_order``; insert those that are missing.
+
+    Return the others. What is inserted is in ``rows`` as stored.
+    """
+    expected = _expected(acts, now)
+    values = [(*key, *expected.get(key, (None, None))) for key in rows]
+    made: set[Key] = {(row[0], row[1]) for row in await _MAKE.run(connection, values)}
+    for key in made:
+        follows, followed = expected.get(key, (None, None))
+        mine = EMPTY_SIDE if follows is None else Side(Edge(follows))
+        theirs = EMPTY_SIDE if followed is None else Side(Edge(followed))
+        rows[key] = Row(Pair(), stored=True, made=Pair(mine, theirs))
+    left = [key for key in rows if key not in made]
+    if not left:
+        return []
+    return await connection.fetch(_ROWS, *(list(column) for column in zip(*left, strict=True)))
+
+
+def _expected(acts: Sequence[Modify], now: int) -> dict[Key, tuple[int | None, int | None]]:
+    """Return ``follows`` and ``followed`` of the rows that the follows among acts make.
+
+    That is, if nothing is stored of the pair and nothing refuses them. Pairs with several acts are
+    left out.
+    """
+    pairs = Counter(frozenset((act.owner, act.target)) for act in acts)
+    follows = Counter[int]()
+    expected: dict[Key, tuple[int | None, int | None]] = {}
+    for act in acts:
+        if act.act != Act.FOLLOW:
+            continue
+        sort_key = now + follows[act.owner]
+        follows[act.owner] += 1
+        if pairs[frozenset((act.owner, act.target))] == 1:
+            expected[act.owner, act.target] = (sort_key, None)
+            expected[act.target, act.owner] = (None, sort_key)
+    return expected
 
 
 async def _lock_rows(connection: Connection, ordered: Sequence[Key]) -> list[asyncpg.Record]:
@@ -252,12 +371,23 @@ async def _lock_rows(connection: Connection, ordered: Sequence[Key]) -> list[asy
             single += keys
             continue
         if single:
-            found += await connection.fetchmany(_ROWS, single)
+            found += await connection.fetchmany(_ROW, single)
             single = []
         found += await connection.fetch(_MANY_ROWS, owner, [other for _, other in keys])
     if single:
-        found += await connection.fetchmany(_ROWS, single)
+        found += await connection.fetchmany(_ROW, single)
     return found
+
+
+async def _lock_tallies(connection: Connection, mids: Collection[int]) -> None:
+    if not mids:
+        return
+    if await citus.distributes(connection):  # pragma: no cover - needs a Citus cluster
+        shards = await citus.shards(connection, mids)
+        ordered = sorted(mids, key=lambda mid: (shards[mid], mid))
+        await connection.fetchmany(_LOCK_TALLY, [(mid,) for mid in ordered])
+    else:
+        await connection.fetch(_LOCK_TALLIES, [*mids])
 
 
 def _followed(row: asyncpg.Record) -> Side:
@@ -309,6 +439,7 @@ def modify(locked: Locked, act: Modify, caps: Caps) -> int:
         sort_key=next_sort_key(locked.now, newest),
         their_sort_key=next_sort_key(locked.now, their_tally.follows if their_tally else 0),
     )
+    locked.cap = min(locked.cap, caps.following)
     after = decide(act, facts)
     if isinstance(after, Refusal):
         return after.code
@@ -419,84 +550,103 @@ def _put(locked: Locked, key: Key, before: Pair, after: Pair) -> None:
         locked.followers[owner].public_version += made.public_follower_version
 
 
-_PUT = """
-INSERT INTO relation (
-    owner, other, follows, whispers, blocks, followed, groups,
-    contract_ts, contract_attr, other_contract_ts, other_contract_attr, requests, requested
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-ON CONFLICT (owner, other) DO UPDATE SET
-    follows = excluded.follows, whispers = excluded.whispers, blocks = excluded.blocks,
-    followed = excluded.followed, groups = excluded.groups,
-    contract_ts = excluded.contract_ts, contract_attr = excluded.contract_attr,
-    other_contract_ts = excluded.other_contract_ts,
-    other_contract_attr = excluded.other_contract_attr,
-    requests = excluded.requests, requested = excluded.requested,
-    visits = CASE WHEN $14 THEN NULL ELSE relation.visits END
-"""
+def _put_rows(visits: str) -> Insert:
+    before = ("owner", "other", "follows", "whispers", "blocks", "followed")
+    contracts = ("contract_ts", "contract_attr", "other_contract_ts", "other_contract_attr")
+    after = (*contracts, "requests", "requested")
+    columns = dict.fromkeys((*before, "groups", *after), "bigint") | {"groups": "bigint[]"}
+    changed = ", ".join(f"{name} = excluded.{name}" for name in [*columns][2:])
+    then = f"ON CONFLICT (owner, other) DO UPDATE SET {changed}, visits = {visits}"
+    return Insert("relation", columns, then)
+
+
+#: Writes rows whose owner followed the other account all the time, and the others.
+_PUT, _PUT_UNFOLLOWED = _put_rows("relation.visits"), _put_rows("NULL")
 _PUT_GROUPS = "UPDATE relation SET groups = $2 WHERE owner = $1 AND other = ANY($3)"
-_DELETE = "DELETE FROM relation WHERE owner = $1 AND other = $2"
-_PUT_TALLY = """
-UPDATE tally SET following = $2, whisper = $3, black = $4, special = $5, grouped = $6, version = $7,
-    public_version = $8, private_version = $9, newest = $10
-WHERE mid = $1
+_DELETE = f"""
+DELETE FROM relation USING {_KEYS}
+WHERE relation.owner = key.owner AND relation.other = key.other AND relation.owner = ANY($1)
 """
+_COUNTS = ("following", "whisper", "black", "special", "grouped")
+_VERSIONS = ("version", "public_version", "private_version")
+# Numbers are added, so that only what the rules have read of them must still be so.
+_PUT_TALLIES = Insert(
+    "tally",
+    {"mid": "bigint"}
+    | dict.fromkeys(_COUNTS, "integer")
+    | dict.fromkeys((*_VERSIONS, "newest"), "bigint"),
+    "ON CONFLICT (mid) DO UPDATE SET newest = greatest(tally.newest, excluded.newest), "
+    + ", ".join(f"{name} = tally.{name} + excluded.{name}" for name in (*_COUNTS, *_VERSIONS))
+    + " WHERE tally.newest < {0}::bigint AND ("
+    "excluded.following <= 0 OR tally.following + excluded.following <= {1}::integer"
+    ") RETURNING mid",
+)
+_ANY_SORT_KEY = 2**63 - 1
 _PUT_MEMBERS = "UPDATE grp SET members = members + $3 WHERE owner = $1 AND id = $2"
-_PUT_FOLLOWERS = """
-INSERT INTO follower_tally (mid, slot, follower, version, public_version)
-VALUES ($1, $2, $3, $4, $5)
+_PUT_FOLLOWERS = Insert(
+    "follower_tally",
+    {
+        "mid": "bigint",
+        "slot": "smallint",
+        "follower": "bigint",
+        "version": "bigint",
+        "public_version": "bigint",
+    },
+    """
 ON CONFLICT (mid, slot) DO UPDATE SET
     follower = follower_tally.follower + excluded.follower,
     version = follower_tally.version + excluded.version,
     public_version = follower_tally.public_version + excluded.public_version
-"""
+""",
+)
 
 
 async def write(connection: Connection, locked: Locked, slot: int) -> None:
     """Write the changed rows and counts of the applied acts, and delete the rows that are empty.
 
     Then append to the feed of changes: the caller's transaction does nothing after this. ``slot``,
-    from 0 to ``SLOTS - 1``, is the slot that follower counts are added to.
+    from 0 to ``SLOTS - 1``, is the slot that follower counts are added to. Raise
+    ``SerializationError`` if a tally that is not locked was changed meanwhile, as ``lock`` says.
     """
-    rows = locked.rows.items()  # in the order of locking
-    tallies = sorted(locked.tallies.items(), key=itemgetter(0))
-    followers = sorted(locked.followers.items(), key=itemgetter(0))
-    changes: tuple[tuple[str, list[tuple[Any, ...]]], ...] = (
-        (_PUT, [_columns(key, row) for key, row in rows if row.changed and not row.empty]),
-        (_PUT_GROUPS, _regrouped(locked)),
-        (_DELETE, [key for key, row in rows if row.stored and row.empty]),
-        (
-            _PUT_TALLY,
-            [
-                (
-                    mid,
-                    tally.following,
-                    tally.whisper,
-                    tally.black,
-                    tally.special,
-                    tally.grouped,
-                    tally.version,
-                    tally.public_version,
-                    tally.private_version,
-                    tally.newest,
-                )
-                for mid, tally in tallies
-                if tally.changed
-            ],
-        ),
-        (_PUT_MEMBERS, [(*key, added) for key, added in sorted(locked.members.items()) if added]),
-        (
-            _PUT_FOLLOWERS,
-            [
-                (mid, slot, added.follower, added.version, added.public_version)
-                for mid, added in followers
-            ],
-        ),
-    )
-    for statement, values in changes:
-        if values:
-            await connection.executemany(statement, values)
+    written = [
+        (key, row)
+        for key, row in locked.rows.items()
+        if row.changed and not row.empty and row.pair != row.made
+    ]
+    for put, unfollowed in ((_PUT, False), (_PUT_UNFOLLOWED, True)):
+        values = [_columns(key, row) for key, row in written if row.unfollowed is unfollowed]
+        await put.run(connection, values)
+    if groups := _regrouped(locked):
+        await connection.executemany(_PUT_GROUPS, groups)
+    emptied = [key for key, row in locked.rows.items() if row.stored and row.empty]
+    if emptied:
+        keys = [list(column) for column in zip(*emptied, strict=True)]
+        await connection.execute(_DELETE, *keys)
+    await _write_tallies(connection, locked)
+    members = [(*key, added) for key, added in sorted(locked.members.items()) if added]
+    if members:
+        await connection.executemany(_PUT_MEMBERS, members)
+    followers = [
+        (mid, slot, added.follower, added.version, added.public_version)
+        for mid, added in sorted(locked.followers.items(), key=itemgetter(0))
+    ]
+    await _PUT_FOLLOWERS.run(connection, followers)
     if locked.switch is not None and locked.records:
         await feed.put(connection, locked.switch, locked.now, locked.records)
+
+
+async def _write_tallies(connection: Connection, locked: Locked) -> None:
+    changed = sorted((mid, tally) for mid, tally in locked.tallies.items() if tally.changed)
+    values = {
+        is_locked: [
+            (mid, *tally.added, tally.newest) for mid, tally in changed if tally.locked is is_locked
+        ]
+        for is_locked in (True, False)
+    }
+    await _PUT_TALLIES.run(connection, values[True], _ANY_SORT_KEY, NO_CAP)
+    put = await _PUT_TALLIES.run(connection, values[False], locked.now, locked.cap)
+    if len(put) < len(values[False]):
+        raise asyncpg.SerializationError("another transaction changed an account's counts")
 
 
 def _regrouped(locked: Locked) -> list[tuple[int, list[int] | None, list[int]]]:
@@ -521,12 +671,11 @@ def _columns(key: Key, row: Row) -> tuple[object, ...]:
         mine.whispers,
         mine.blocks,
         back.sort_key if back else None,
-        sorted(edge.groups) if edge and edge.groups else None,
+        array(sorted(edge.groups)) if edge else None,
         *_contract_columns(edge),
         *_contract_columns(back),
         mine.requests,
         row.pair.theirs.requests,
-        row.unfollowed,
     )
 
 
@@ -547,5 +696,9 @@ async def add_visits(connection: Connection, counted: Mapping[Key, int]) -> None
 
     Visits of accounts not followed are ignored.
     """
-    visits = [(*key, counted[key]) for key in sorted(counted, key=lock_order)]
+    ordered = sorted(counted, key=lock_order)
+    if await citus.distributes(connection):  # pragma: no cover - needs a Citus cluster
+        shards = await citus.shards(connection, {owner for owner, _ in counted})
+        ordered.sort(key=lambda key: shards[key[0]])
+    visits = [(*key, counted[key]) for key in ordered]
     await send_many(connection, _VISITED, visits)

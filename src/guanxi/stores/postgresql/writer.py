@@ -1,7 +1,8 @@
 """Run write transactions: retry those that certainly did nothing, and share them between acts.
 
 Acts on pairs that arrive while others are being written share the next transaction of their
-process; up to ``LANES`` of these run at the same time. Other writes have their own transaction.
+process; up to ``LANES`` of these run at the same time. Those of one account never run at the same
+time: the next transaction has them. Other writes have their own transaction.
 
 What a caller no longer waits for is not written: a job is dropped before each attempt, and before
 COMMIT, if its caller was cancelled. A caller that is cancelled during COMMIT waits for its end, so
@@ -17,6 +18,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, 
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from math import inf
 from random import randrange
 from typing import Any, TypeVar
@@ -92,6 +94,8 @@ class Writer:
         self._connections, self._clock, self._circuit = connections, clock, circuit
         self._jobs: deque[_Job] = deque()
         self._lanes = set(range(LANES))
+        #: The accounts that act in the running transaction of a lane, and those that they act on.
+        self._busy: dict[int, tuple[set[int], set[int]]] = {}
         #: Lanes of one process never add to the same slot; those of several processes rarely do.
         self._first_slot = randrange(SLOTS)  # noqa: S311 - no secret
         self._tasks: set[asyncio.Task[None]] = set()
@@ -189,22 +193,40 @@ class Writer:
         """Write waiting jobs, batch by batch, until none is left; then mark ``lane`` as free."""
         try:
             while jobs := self._next_batch():
-                await self._batch(jobs, lane)
+                acts = [act for job in jobs for act in job.acts]
+                self._busy[lane] = {act.owner for act in acts}, {act.target for act in acts}
+                try:
+                    await self._batch(jobs, lane)
+                finally:
+                    del self._busy[lane]
         finally:
             self._lanes.add(lane)
 
     def _next_batch(self) -> list[_Job]:
         """Remove and return the oldest jobs, up to ``MAX_BATCH`` acts or one larger job.
 
-        Jobs to drop are left out, as ``_is_dropped`` says.
+        Jobs to drop are left out, as ``_is_dropped`` says. Jobs wait for the transactions of other
+        lanes in which their accounts act, or are acted on and now act; later ones of the same
+        accounts wait, too.
         """
+        acting = {mid for owners, _ in self._busy.values() for mid in owners}
+        acted_on = {mid for _, targets in self._busy.values() for mid in targets}
         jobs: list[_Job] = []
+        waiting: deque[_Job] = deque()
         acts = 0
         while self._jobs and (not jobs or acts + len(self._jobs[0].acts) <= MAX_BATCH):
             job = self._jobs.popleft()
-            if not self._is_dropped(job):
+            if self._is_dropped(job):
+                continue
+            owners, targets = {act.owner for act in job.acts}, {act.target for act in job.acts}
+            if acting.isdisjoint(owners | targets) and acted_on.isdisjoint(owners):
                 jobs.append(job)
                 acts += len(job.acts)
+            else:
+                waiting.append(job)
+                acting |= owners
+                acted_on |= targets
+        self._jobs.extendleft(reversed(waiting))
         return jobs
 
     def _is_dropped(self, job: _Job) -> bool:
@@ -224,15 +246,18 @@ class Writer:
                     job.result.set_exception(error)
         return job.result.done()
 
-    async def _batch(self, jobs: list[_Job], lane: int) -> None:
+    async def _batch(self, jobs: list[_Job], lane: int, *, alone: bool = False) -> None:
         """Write jobs in one transaction; set the codes, or the error, as the result of each.
 
-        If one of several may have caused the error, retry each alone, in the background.
+        If one of several may have caused the error, retry each alone, in the background: first
+        briefly, so that those which wait for a lock do not keep the others waiting. ``alone`` is
+        the last retry of a job.
         """
         while jobs := [job for job in jobs if not self._is_dropped(job)]:
-            begin = _BEGIN if len(jobs) == 1 else _BEGIN_SHARED
+            begin = _BEGIN if alone else _BEGIN_SHARED
+            attempt = partial(self._attempt, jobs=jobs, lane=lane, attempts=count())
             try:
-                codes = await self._transaction(partial(self._attempt, jobs=jobs, lane=lane), begin)
+                codes = await self._transaction(attempt, begin)
             except _Unwanted:
                 continue
             except NodeDown as error:
@@ -250,10 +275,12 @@ class Writer:
                         )
                 raise
             except Exception as error:
-                if len(jobs) > 1 and _may_be_one_act(error):
+                if not alone and _may_be_one_act(error):
                     # One job may have failed them all: retry each alone.
+                    last = len(jobs) == 1
                     for job in jobs:
-                        self._start(self._alone(job, lane), partial(self._is_dropped, job))
+                        retry = self._alone(job, lane, last=last)
+                        self._start(retry, partial(self._is_dropped, job))
                 else:
                     for job in jobs:
                         if not job.result.done():
@@ -266,9 +293,12 @@ class Writer:
                     job.result.set_result(job_codes)
             return
 
-    async def _attempt(self, connection: Connection, jobs: Sequence[_Job], lane: int) -> list[int]:
+    async def _attempt(
+        self, connection: Connection, jobs: Sequence[_Job], lane: int, attempts: Iterator[int]
+    ) -> list[int]:
         """Apply the acts of jobs within the caller's transaction; return their codes in order.
 
+        All that they need is locked from the second of ``attempts`` on, so that not many fail.
         Raise ``_Unwanted`` if one of the jobs is dropped before or meanwhile, else as ``_apply``.
         """
         for job in jobs:
@@ -276,25 +306,31 @@ class Writer:
         if any(self._is_dropped(job) for job in jobs):
             raise _Unwanted
         calls = [(job.acts, job.caps) for job in jobs]
-        codes, _ = await self._apply(connection, calls, lane, jobs[0].since)
+        cap = None if next(attempts) else min(job.caps.following for job in jobs)
+        codes, _ = await self._apply(connection, calls, lane, jobs[0].since, cap)
         if any(job.result.done() for job in jobs):
             raise _Unwanted
         for job in jobs:
             job.committing = True
         return codes
 
-    async def _alone(self, job: _Job, lane: int) -> None:
+    async def _alone(self, job: _Job, lane: int, *, last: bool) -> None:
         async with self._retries:  # a job that waits for a lock occupies a connection
-            await self._batch([job], lane)
+            await self._batch([job], lane, alone=last)
 
     async def _apply(
-        self, connection: Connection, calls: Sequence[_Call], lane: int, since: float
+        self,
+        connection: Connection,
+        calls: Sequence[_Call],
+        lane: int,
+        since: float,
+        cap: int | None = None,
     ) -> tuple[list[int], Sequence[Doing]]:
         """Apply the acts of calls within the caller's transaction; return their codes in order.
 
         Also return the acts that are left of a call, which is then the only one. ``since`` is the
-        monotonic time at which they were queued; ``lane`` selects the slot of follower counts.
-        Calls ``waited``. Raise as ``change``.
+        monotonic time at which they were queued; ``lane`` selects the slot of follower counts, and
+        ``cap`` is as in ``lock``. Calls ``waited``. Raise as ``change``.
         """
         doing = [(act, caps) for acts, caps in calls for act in acts]
         acts = [act.act if isinstance(act, Unfinished) else act for act, _ in doing]
@@ -307,7 +343,7 @@ class Writer:
         if large is not None:
             left = [act for act, _ in doing[large + 1 :]] + left
             acts, doing = acts[: large + 1], doing[: large + 1]
-        locked = await lock(connection, acts, keys, sort_key_at(self._clock()))
+        locked = await lock(connection, acts, keys, sort_key_at(self._clock()), cap=cap)
         groups = await read_groups(connection, acts, locked, large)
         self.waited(time.monotonic() - since)
         codes = []

@@ -1,8 +1,8 @@
 """Which nodes of a Citus cluster are down: nothing waits for them, and they are probed.
 
 An error that may be a node's starts a probe of all nodes, through the server that the store is
-connected to. Who waits for a node that does not answer is refused from then on, until a later probe
-finds that it answers; there is one every ``PROBE_SECONDS``. What needs other nodes goes on.
+connected to. Who waits for a node that does not answer is refused from then on, until it answers:
+the nodes that are down are tried every ``PROBE_SECONDS``. What needs other nodes goes on.
 
 A node that was down may have left transactions prepared. Citus finishes them once in
 ``citus.recover_2pc_interval``, a minute by default; so they are finished here when the node
@@ -79,8 +79,9 @@ class Circuit:
         self._probe: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
         self._is_plain = self._closed = False
-        #: What the probes use while a node is down.
+        #: What the probes use while a node is down, one at a time.
         self._db: Connection | None = None
+        self._turn = asyncio.Lock()
 
     def is_down(self, mids: Iterable[int]) -> bool:
         """Return whether a node that has one of the accounts is down."""
@@ -113,7 +114,9 @@ class Circuit:
         if isinstance(error, TimeoutError | asyncpg.QueryCanceledError):
             self.failed()
         elif isinstance(error, asyncpg.PostgresError) and is_lost(error):
-            if not self._down:
+            if self._down:  # perhaps another one is, too
+                self.failed()
+            else:
                 await asyncio.shield(self._start())
             if self._down:
                 raise NodeDown(_TEXT) from error
@@ -134,13 +137,14 @@ class Circuit:
 
     async def _look(self) -> None:
         """Find out which nodes are down; if any are, look again until none is."""
-        try:
-            down = await self._found()
-            recovered, self._down = self._down - down, down
-            if recovered:
-                await self._recover()
-        except (*ERRORS, StoreUnavailable):  # it stays as it is known
-            self._disconnect()
+        async with self._turn:
+            try:
+                down = await self._found()
+                recovered, self._down = self._down - down, down
+                if recovered:
+                    await self._recover()
+            except (*ERRORS, StoreUnavailable):  # it stays as it is known
+                self._disconnect()
         if not self._down:
             self._disconnect()
         elif self._probing is None or self._probing.done():
@@ -149,12 +153,29 @@ class Circuit:
     async def _keep_looking(self) -> None:
         while self._down:
             await asyncio.sleep(PROBE_SECONDS)
-            await self._start()
+            if await self._one_answers():
+                await self._start()
+
+    async def _one_answers(self) -> bool:
+        """Return whether one of the nodes that are down answers, or the server that says so fails.
+
+        Costs less than a look at all nodes.
+        """
+        async with self._turn:
+            if self._db is None:
+                return True
+            try:
+                return bool(await self._db.fetchval(_ONE_ANSWERS, [*self._down]))
+            except ERRORS:
+                self._disconnect()
+                return True
 
     async def _found(self) -> frozenset[str]:
         """Return the nodes that are down, and read the map of shards."""
         if self._db is None:
             self._db = await self._connector()
+            # On plain PostgreSQL it is a setting of nothing.
+            await self._db.execute(f"SET citus.node_connection_timeout = '{NODE_SECONDS}s'")
         self.shards = await read_shards(self._db)
         self._is_plain = self.shards is None
         return frozenset() if self._is_plain else await _down(self._db)
@@ -178,8 +199,13 @@ WHERE NOT success
 """
 
 
+_ONE_ANSWERS = """
+SELECT bool_or(citus_check_connection_to_node(nodename, nodeport)) FROM pg_dist_node
+WHERE nodename || ':' || nodeport = ANY($1)
+"""
+
+
 async def _down(db: Connection) -> frozenset[str]:
-    await db.execute(f"SET citus.node_connection_timeout = '{NODE_SECONDS}s'")
     return frozenset(node for (node,) in await db.fetch(_NODES))
 
 

@@ -236,6 +236,7 @@ async def outage(
         with pytest.raises(StoreUnavailable):
             await living.store.session(digests[1])
         woken = time.monotonic()
+        await living.store.ready()  # for the living accounts
         await asyncio.to_thread(cluster, "wake", "worker-1")
         back = time.monotonic()
         await asyncio.sleep(_AFTER)

@@ -246,15 +246,15 @@ class Writer:
                     job.result.set_exception(error)
         return job.result.done()
 
-    async def _batch(self, jobs: list[_Job], lane: int, *, alone: bool = False) -> None:
+    async def _batch(self, jobs: list[_Job], lane: int, *, brief: bool = False) -> None:
         """Write jobs in one transaction; set the codes, or the error, as the result of each.
 
-        If one of several may have caused the error, retry each alone, in the background: first
-        briefly, so that those which wait for a lock do not keep the others waiting. ``alone`` is
-        the last retry of a job.
+        If one of several may have caused the error, retry each alone, in the background: first with
+        a ``brief`` wait for locks, so that those which have to wait do not delay the others.
         """
         while jobs := [job for job in jobs if not self._is_dropped(job)]:
-            begin = _BEGIN if alone else _BEGIN_SHARED
+            is_brief = brief or len(jobs) > 1
+            begin = _BEGIN_SHARED if is_brief else _BEGIN
             attempt = partial(self._attempt, jobs=jobs, lane=lane, attempts=count())
             try:
                 codes = await self._transaction(attempt, begin)
@@ -275,11 +275,10 @@ class Writer:
                         )
                 raise
             except Exception as error:
-                if not alone and _may_be_one_act(error):
+                if is_brief and _may_be_one_act(error):
                     # One job may have failed them all: retry each alone.
-                    last = len(jobs) == 1
                     for job in jobs:
-                        retry = self._alone(job, lane, last=last)
+                        retry = self._alone(job, lane, brief=not brief)
                         self._start(retry, partial(self._is_dropped, job))
                 else:
                     for job in jobs:
@@ -314,9 +313,9 @@ class Writer:
             job.committing = True
         return codes
 
-    async def _alone(self, job: _Job, lane: int, *, last: bool) -> None:
+    async def _alone(self, job: _Job, lane: int, *, brief: bool) -> None:
         async with self._retries:  # a job that waits for a lock occupies a connection
-            await self._batch([job], lane, alone=last)
+            await self._batch([job], lane, brief=brief)
 
     async def _apply(
         self,

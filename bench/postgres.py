@@ -35,7 +35,8 @@ from guanxi.graph.pair import Act, Modify, sort_key_at
 from guanxi.stores.postgresql import cards, reads
 from guanxi.stores.postgresql.citus import distributes
 from guanxi.stores.postgresql.connections import PATIENT, connect
-from guanxi.stores.postgresql.pairs import lock, modify, write
+from guanxi.stores.postgresql.pairs import lock, modify
+from guanxi.stores.postgresql.rows import write
 from tools.postgres import Server, programs
 
 #: A tenth of the graph: filling the server takes minutes, and a page costs the same.
@@ -177,7 +178,7 @@ def _follow_straight(
         owners = draw.sample(others, min(len(others) // 2, limit))
         recorded = []
         for at in range(0, len(owners) - batch_size, batch_size):
-            recorder = _Recorder(connection)
+            recorder: Any = _Recorder(connection)
             await distributes(recorder)  # which is read once for each connection
             recorder.calls.clear()
             await _follows(recorder, owners[at : at + batch_size], graph, draw)

@@ -17,7 +17,8 @@ from guanxi.operations import erasing
 from guanxi.stores.port import Store
 from guanxi.stores.postgresql import schema
 from guanxi.stores.postgresql.connections import PATIENT, connect
-from guanxi.stores.postgresql.pairs import lock, modify, write
+from guanxi.stores.postgresql.pairs import lock, modify
+from guanxi.stores.postgresql.rows import write
 from tests import postgres
 from tests.stores.test_citus_feed import connected, opened, shard_of, workers
 from tests.stores.world import LIMITS, faults, people

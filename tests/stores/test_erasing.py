@@ -23,7 +23,8 @@ from guanxi.stores.erasing import Stage
 from guanxi.stores.port import BadLine, CallerRefused, EdgeRow, Erasure, Store, StoreError
 from guanxi.stores.postgresql import PostgreSQLStore
 from guanxi.stores.postgresql.connections import PATIENT, connect
-from guanxi.stores.postgresql.pairs import lock, modify, write
+from guanxi.stores.postgresql.pairs import lock, modify
+from guanxi.stores.postgresql.rows import write
 from guanxi.stores.sqlite import SQLiteStore
 from guanxi.world.keys import KEY, key_id
 from guanxi.world.marks import MUTE, Mark

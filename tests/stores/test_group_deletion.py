@@ -21,7 +21,8 @@ from guanxi.stores.acts import Doing, Unfinished
 from guanxi.stores.port import EdgeRow, Store
 from guanxi.stores.postgresql import PostgreSQLStore, grouping
 from guanxi.stores.postgresql.grouping import members_of, read_groups, regroup
-from guanxi.stores.postgresql.pairs import lock, write
+from guanxi.stores.postgresql.pairs import lock
+from guanxi.stores.postgresql.rows import write
 from tests.stores.world import ALL, LIMITS, do, faults, mids
 
 pytestmark = pytest.mark.usefixtures("runner")

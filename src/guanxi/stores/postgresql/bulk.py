@@ -46,7 +46,7 @@ from guanxi.stores.postgresql.cards import put, put_plain
 from guanxi.stores.postgresql.connections import Connection, failures
 from guanxi.stores.postgresql.erased import erased_of
 from guanxi.stores.postgresql.pairs import cut, lock
-from guanxi.stores.postgresql.pairs import write as write_rows
+from guanxi.stores.postgresql.rows import write as write_rows
 
 _MEMORY = """
 SET temp_buffers = '128MB';

@@ -34,8 +34,9 @@ from guanxi.stores.postgresql import content
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.postgresql.erased import is_erased
 from guanxi.stores.postgresql.feed import end_cursor
-from guanxi.stores.postgresql.pairs import Locked, end_requests, write
+from guanxi.stores.postgresql.pairs import Locked, end_requests
 from guanxi.stores.postgresql.requests import end_some, lock_account
+from guanxi.stores.postgresql.rows import write
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
 from guanxi.world.keys import KEY, Key, key_id
 from guanxi.world.kind import DocumentEdit

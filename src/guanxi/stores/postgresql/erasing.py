@@ -25,7 +25,8 @@ from guanxi.stores.feed import body_of, ms_of, record_of
 from guanxi.stores.port import Erasure
 from guanxi.stores.postgresql import cards, citus, content, feed, holders
 from guanxi.stores.postgresql.connections import Connection, send_many
-from guanxi.stores.postgresql.pairs import lock, sever, write
+from guanxi.stores.postgresql.pairs import lock, sever
+from guanxi.stores.postgresql.rows import write
 from guanxi.stores.postgresql.schema import SLOTS
 from guanxi.world.mentions import MARKS, WITHOUT
 

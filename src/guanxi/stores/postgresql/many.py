@@ -19,6 +19,8 @@ from guanxi.stores.postgresql.connections import Connection
 
 #: The most rows of one statement: it has at most 32,767 parameters.
 ROWS = 2_000
+#: SQL for the keys of rows of ``relation``, from two arrays, the first parameters of a statement.
+KEYS = "unnest($1::bigint[], $2::bigint[]) AS key (owner, other)"
 
 
 class Insert:

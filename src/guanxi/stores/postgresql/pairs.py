@@ -2,13 +2,15 @@
 
 Every change of relations locks in one order, so that two transactions never deadlock: first the
 rows of pairs (those whose owner has the lower mid before the others), then tallies, then accounts
-that make requests, then slots of follower counts, each sorted. All rows of all acts of a
-transaction are locked before the first act is applied, in memory. The lower row of a pair is
-inserted if it is missing, so that two changes of one pair always lock the same row. The tally of an
-account that only gains or loses a follower is not locked: the followers of a popular account do not
-queue.
+that make requests, then slots of follower counts, each sorted; on Citus by shard first, as ``many``
+describes. All rows of all acts of a transaction are locked before the first act is applied, in
+memory. Both rows of a pair are inserted if they are missing, so that two changes of one pair always
+lock the same rows: with what a follow makes of them, which is then their only write. The tally of
+an account that only gains or loses a follower is not locked: the followers of a popular account do
+not queue. Nor is that of an account that acts, in a transaction of pairs alone: what it adds is
+written if nothing that the rules have read of the tally has changed, else all is done again.
 
-Every statement is for rows of one account, and so for one shard.
+``rows`` writes what the acts changed.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from operator import itemgetter, sub
+from operator import sub
 
 import asyncpg
 from msgspec.structs import replace
@@ -43,9 +45,9 @@ from guanxi.graph.pair import (
     next_sort_key,
 )
 from guanxi.stores.feed import NOTE
-from guanxi.stores.postgresql import citus, feed
+from guanxi.stores.postgresql import citus
 from guanxi.stores.postgresql.connections import Connection, send_many
-from guanxi.stores.postgresql.many import Insert, array
+from guanxi.stores.postgresql.many import KEYS, Insert
 from guanxi.stores.postgresql.reads import SIDE, side_of
 
 #: The key of a row: its owner, and the other account of the pair.
@@ -184,10 +186,9 @@ _MAKE = Insert(
     "ON CONFLICT (owner, other) DO UPDATE SET visits = relation.visits WHERE false"
     " RETURNING owner, other",
 )
-_KEYS = "unnest($1::bigint[], $2::bigint[]) AS key (owner, other)"
 # With the owners again, from which alone Citus knows the shards.
 _ROWS = (
-    SIDE.replace("relation", f"{_KEYS} JOIN relation USING (owner, other)")
+    SIDE.replace("relation", f"{KEYS} JOIN relation USING (owner, other)")
     + " WHERE relation.owner = ANY($1)"
 )
 _ROW = f"{SIDE} WHERE owner = $1 AND other = $2 FOR UPDATE"
@@ -548,141 +549,6 @@ def _put(locked: Locked, key: Key, before: Pair, after: Pair) -> None:
         locked.followers[owner].follower += made.follower
         locked.followers[owner].version += 1
         locked.followers[owner].public_version += made.public_follower_version
-
-
-def _put_rows(visits: str) -> Insert:
-    before = ("owner", "other", "follows", "whispers", "blocks", "followed")
-    contracts = ("contract_ts", "contract_attr", "other_contract_ts", "other_contract_attr")
-    after = (*contracts, "requests", "requested")
-    columns = dict.fromkeys((*before, "groups", *after), "bigint") | {"groups": "bigint[]"}
-    changed = ", ".join(f"{name} = excluded.{name}" for name in [*columns][2:])
-    then = f"ON CONFLICT (owner, other) DO UPDATE SET {changed}, visits = {visits}"
-    return Insert("relation", columns, then)
-
-
-#: Writes rows whose owner followed the other account all the time, and the others.
-_PUT, _PUT_UNFOLLOWED = _put_rows("relation.visits"), _put_rows("NULL")
-_PUT_GROUPS = "UPDATE relation SET groups = $2 WHERE owner = $1 AND other = ANY($3)"
-_DELETE = f"""
-DELETE FROM relation USING {_KEYS}
-WHERE relation.owner = key.owner AND relation.other = key.other AND relation.owner = ANY($1)
-"""
-_COUNTS = ("following", "whisper", "black", "special", "grouped")
-_VERSIONS = ("version", "public_version", "private_version")
-# Numbers are added, so that only what the rules have read of them must still be so.
-_PUT_TALLIES = Insert(
-    "tally",
-    {"mid": "bigint"}
-    | dict.fromkeys(_COUNTS, "integer")
-    | dict.fromkeys((*_VERSIONS, "newest"), "bigint"),
-    "ON CONFLICT (mid) DO UPDATE SET newest = greatest(tally.newest, excluded.newest), "
-    + ", ".join(f"{name} = tally.{name} + excluded.{name}" for name in (*_COUNTS, *_VERSIONS))
-    + " WHERE tally.newest < {0}::bigint AND ("
-    "excluded.following <= 0 OR tally.following + excluded.following <= {1}::integer"
-    ") RETURNING mid",
-)
-_ANY_SORT_KEY = 2**63 - 1
-_PUT_MEMBERS = "UPDATE grp SET members = members + $3 WHERE owner = $1 AND id = $2"
-_PUT_FOLLOWERS = Insert(
-    "follower_tally",
-    {
-        "mid": "bigint",
-        "slot": "smallint",
-        "follower": "bigint",
-        "version": "bigint",
-        "public_version": "bigint",
-    },
-    """
-ON CONFLICT (mid, slot) DO UPDATE SET
-    follower = follower_tally.follower + excluded.follower,
-    version = follower_tally.version + excluded.version,
-    public_version = follower_tally.public_version + excluded.public_version
-""",
-)
-
-
-async def write(connection: Connection, locked: Locked, slot: int) -> None:
-    """Write the changed rows and counts of the applied acts, and delete the rows that are empty.
-
-    Then append to the feed of changes: the caller's transaction does nothing after this. ``slot``,
-    from 0 to ``SLOTS - 1``, is the slot that follower counts are added to. Raise
-    ``SerializationError`` if a tally that is not locked was changed meanwhile, as ``lock`` says.
-    """
-    written = [
-        (key, row)
-        for key, row in locked.rows.items()
-        if row.changed and not row.empty and row.pair != row.made
-    ]
-    for put, unfollowed in ((_PUT, False), (_PUT_UNFOLLOWED, True)):
-        values = [_columns(key, row) for key, row in written if row.unfollowed is unfollowed]
-        await put.run(connection, values)
-    if groups := _regrouped(locked):
-        await connection.executemany(_PUT_GROUPS, groups)
-    emptied = [key for key, row in locked.rows.items() if row.stored and row.empty]
-    if emptied:
-        keys = [list(column) for column in zip(*emptied, strict=True)]
-        await connection.execute(_DELETE, *keys)
-    await _write_tallies(connection, locked)
-    members = [(*key, added) for key, added in sorted(locked.members.items()) if added]
-    if members:
-        await connection.executemany(_PUT_MEMBERS, members)
-    followers = [
-        (mid, slot, added.follower, added.version, added.public_version)
-        for mid, added in sorted(locked.followers.items(), key=itemgetter(0))
-    ]
-    await _PUT_FOLLOWERS.run(connection, followers)
-    if locked.switch is not None and locked.records:
-        await feed.put(connection, locked.switch, locked.now, locked.records)
-
-
-async def _write_tallies(connection: Connection, locked: Locked) -> None:
-    changed = sorted((mid, tally) for mid, tally in locked.tallies.items() if tally.changed)
-    values = {
-        is_locked: [
-            (mid, *tally.added, tally.newest) for mid, tally in changed if tally.locked is is_locked
-        ]
-        for is_locked in (True, False)
-    }
-    await _PUT_TALLIES.run(connection, values[True], _ANY_SORT_KEY, NO_CAP)
-    put = await _PUT_TALLIES.run(connection, values[False], locked.now, locked.cap)
-    if len(put) < len(values[False]):
-        raise asyncpg.SerializationError("another transaction changed an account's counts")
-
-
-def _regrouped(locked: Locked) -> list[tuple[int, list[int] | None, list[int]]]:
-    """Return the rows of which only groups changed, as (owner, groups, other accounts).
-
-    A group's members usually end in few different sets of groups, so that few statements do.
-    """
-    others: dict[tuple[int, frozenset[int]], list[int]] = defaultdict(list)
-    for (owner, other), row in locked.rows.items():
-        edge = row.pair.mine.follows
-        if row.regrouped and not row.changed and edge is not None:
-            others[owner, edge.groups].append(other)
-    return [(owner, sorted(groups) or None, mids) for (owner, groups), mids in others.items()]
-
-
-def _columns(key: Key, row: Row) -> tuple[object, ...]:
-    mine, back = row.pair.mine, row.pair.theirs.follows
-    edge = mine.follows
-    return (
-        *key,
-        edge.sort_key if edge else None,
-        mine.whispers,
-        mine.blocks,
-        back.sort_key if back else None,
-        array(sorted(edge.groups)) if edge else None,
-        *_contract_columns(edge),
-        *_contract_columns(back),
-        mine.requests,
-        row.pair.theirs.requests,
-    )
-
-
-def _contract_columns(edge: Edge | None) -> tuple[int | None, int | None]:
-    if edge is None or edge.contract is None:
-        return None, None
-    return edge.contract.ts, edge.contract.user_attr
 
 
 _VISITED = """

@@ -17,8 +17,8 @@ from guanxi.stores.postgresql.pairs import (
     lock,
     put_request,
     share_accounts,
-    write,
 )
+from guanxi.stores.postgresql.rows import write
 
 
 def _pages(column: str) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """Run write transactions: retry those that certainly did nothing, and share them between acts.
 
 Acts on pairs that arrive while others are being written share the next transaction of their
-process; up to ``LANES`` of these run at the same time. Those of one account never run at the same
-time: the next transaction has them. Other writes have their own transaction.
+process; if many wait, up to ``LANES`` of these run at the same time. Those of one account never do:
+the next transaction has them. Other writes have their own transaction.
 
 What a caller no longer waits for is not written: a job is dropped before each attempt, and before
 COMMIT, if its caller was cancelled. A caller that is cancelled during COMMIT waits for its end, so
@@ -40,7 +40,8 @@ from guanxi.stores.postgresql.connections import (
     retried,
 )
 from guanxi.stores.postgresql.grouping import is_large, members_of, read_groups, regroup
-from guanxi.stores.postgresql.pairs import lock, modify, write
+from guanxi.stores.postgresql.pairs import lock, modify
+from guanxi.stores.postgresql.rows import write
 from guanxi.stores.postgresql.schema import SLOTS
 from guanxi.text import Text
 
@@ -48,6 +49,9 @@ T = TypeVar("T")
 
 #: The number of shared transactions at the same time, and of acts in one.
 LANES, MAX_BATCH = 4, 256
+#: A further transaction begins when so many jobs wait, or one has waited so many seconds: many rows
+#: in one transaction cost less than a few rows in each of several.
+FULL, PATIENCE_SECONDS = 64, 0.25
 #: The number of jobs that may wait for a lane, and the seconds after which a job is not begun.
 MAX_WAITING, WAITING_SECONDS = 4_096, 10.0
 #: The seconds that a cancelled caller waits for its COMMIT, and ``close`` for running transactions.
@@ -146,7 +150,7 @@ class Writer:
         result: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         job = _Job(pairs, caps, result, time.monotonic())
         self._jobs.append(job)
-        if self._lanes:
+        if self._lanes and self._needs_lane():
             self._start(self._serve(self._lanes.pop()))
         try:
             await asyncio.wait([result])  # does not cancel it
@@ -179,6 +183,14 @@ class Writer:
             self._next_batch()  # drops what still waits
         finally:  # also if it is cancelled
             await self._connections.close()
+
+    def _needs_lane(self) -> bool:
+        """Return whether to begin another transaction for the waiting jobs now."""
+        return (
+            len(self._lanes) == LANES
+            or len(self._jobs) >= FULL
+            or self._jobs[0].since < time.monotonic() - PATIENCE_SECONDS
+        )
 
     def _start(
         self, work: Coroutine[Any, Any, None], ended: Callable[[], object] = lambda: None

@@ -16,7 +16,20 @@ from statistics import median
 import msgspec
 from msgspec.structs import replace
 
-from bench import cold, crowd, growth, heavy, holds, library, postgres, reads, sdk, slopes, writes
+from bench import (
+    cold,
+    crowd,
+    growth,
+    heavy,
+    holds,
+    library,
+    nodes,
+    postgres,
+    reads,
+    sdk,
+    slopes,
+    writes,
+)
 from bench.graph import QUICK, Recipe, cached_graph, too_sparse
 from bench.lines import Bench, Line, Result, Skipped, Wrong, measure
 from bench.machine import CACHE, LOG, PROFILE, cores
@@ -31,6 +44,7 @@ LINES: tuple[Line, ...] = (
     *postgres.LINES,
     *heavy.LINES,
     *crowd.LINES,
+    *nodes.LINES,
     *holds.LINES,
 )
 

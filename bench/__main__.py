@@ -16,7 +16,21 @@ from statistics import median
 import msgspec
 from msgspec.structs import replace
 
-from bench import cluster, cold, growth, heavy, holds, library, postgres, reads, sdk, writes
+from bench import (
+    cluster,
+    cold,
+    crowd,
+    growth,
+    heavy,
+    holds,
+    library,
+    nodes,
+    postgres,
+    reads,
+    sdk,
+    slopes,
+    writes,
+)
 from bench.graph import QUICK, Recipe, cached_graph, too_sparse
 from bench.lines import Bench, Line, Result, Skipped, Wrong, measure
 from bench.machine import CACHE, LOG, PROFILE, cores
@@ -30,6 +44,8 @@ LINES: tuple[Line, ...] = (
     *sdk.LINES,
     *postgres.LINES,
     *heavy.LINES,
+    *crowd.LINES,
+    *nodes.LINES,
     *holds.LINES,
     *cluster.LINES,
 )
@@ -67,6 +83,9 @@ def main() -> int:
         )
         alone = reads.load_limit(bench)
         _say(f"the load alone: {alone.rate:,.0f} bare responses/s, {alone.busy:.0%} of its core")
+        if options.slopes:
+            slopes.print_tables(bench, _say)
+            return 0
         if options.growth:
             growth.print_tables(growth.measure_points(bench), _say)
             return 0
@@ -140,6 +159,9 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, help="seconds per side and round (default 3)")
     parser.add_argument(
         "--growth", action="store_true", help="print tables of how cost grows, and no lines"
+    )
+    parser.add_argument(
+        "--slopes", action="store_true", help="print how reads grow with their lists, and no lines"
     )
     parser.add_argument("--profile", metavar="LINE", help="profile the service during this line")
     parser.add_argument(

@@ -39,7 +39,7 @@ _FIRST_TARGET = 100
 _HEAVY_SECONDS = 1.0
 
 
-async def _filled(address: str, length: int) -> dict[int, str]:
+async def filled(address: str, length: int) -> dict[int, str]:
     """Fill a new store with the lists; return the Cookie header of each account."""
     store = await open_store(address, create=True)
     lengths = dict.fromkeys(_HEAVY, length) | {_LIGHT: _FEW}
@@ -67,7 +67,7 @@ async def _filled(address: str, length: int) -> dict[int, str]:
 
 
 @contextmanager
-def _heavy(port: int, sent: Sequence[bytes], core: int) -> Iterator[None]:
+def heavy_calls(port: int, sent: Sequence[bytes], core: int) -> Iterator[None]:
     """Keep the heavy connections busy while the block runs."""
     process = python("-m", "bench.heavy", str(port), core=core, stdin=subprocess.PIPE)
     assert process.stdin is not None
@@ -83,7 +83,7 @@ def _heavy(port: int, sent: Sequence[bytes], core: int) -> Iterator[None]:
 
 @contextmanager
 def _beside(bench: Bench, address: str) -> Iterator[Sides]:
-    cookies = asyncio.run(_filled(address, 20_000 if bench.quick else _FOLLOWINGS))
+    cookies = asyncio.run(filled(address, 20_000 if bench.quick else _FOLLOWINGS))
     light = [
         requests.get("/x/relation/tags", cookies[_LIGHT]),
         requests.get("/x/relation/followings", cookies[_LIGHT], vmid=_LIGHT, ps=50),
@@ -100,7 +100,7 @@ def _beside(bench: Bench, address: str) -> Iterator[Sides]:
             return Loading(plan, bench.cores.load).result().p99 * 1000
 
         def with_heavy() -> float:
-            with _heavy(plan.port, heavy, bench.cores.load):
+            with heavy_calls(plan.port, heavy, bench.cores.load):
                 return alone()
 
         sample_bodies(url, light)

@@ -26,6 +26,7 @@ from guanxi.stores.port.erasing import Erasures
 from guanxi.stores.port.lanes import BOUNDS, LANES, READER, Lane, Reader, lane_of
 from guanxi.stores.port.relations import Relations
 from guanxi.stores.postgresql import PostgreSQLStore
+from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.sqlite import SQLiteStore
 from guanxi.world.mine import EVENT
 
@@ -134,6 +135,32 @@ async def test_a_cancelled_read_stops_and_lets_the_next_one_run(store: Store) ->
     await stop(running)
     async with asyncio.timeout(5):  # what is not stopped ends after ten seconds or never
         assert await long_read(store) == 100
+
+
+async def test_an_account_runs_one_long_read_at_a_time_on_a_server(store: Store) -> None:
+    if not isinstance(store, PostgreSQLStore):
+        pytest.skip("a file has one thread for long reads")
+    begun = []
+
+    async def long(db: Connection, account: int) -> None:
+        begun.append(account)
+        await db.execute("SELECT pg_sleep(60)")
+
+    def read(account: int) -> asyncio.Task[None]:
+        with reading_as(account):
+            return asyncio.create_task(store.read_in(Lane.LONG, long, account))
+
+    tasks = [read(9), read(9), read(8)]
+    async with asyncio.timeout(5):
+        while len(begun) < 2:
+            await asyncio.sleep(0.01)
+    assert sorted(begun) == [8, 9]
+    await stop(tasks[0])
+    async with asyncio.timeout(5):
+        while len(begun) < 3:
+            await asyncio.sleep(0.01)
+    assert sorted(begun) == [8, 9, 9], "the next one after the first"
+    await stop(*tasks)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")

@@ -18,7 +18,7 @@ from guanxi.graph.pair import SPECIAL, Act, Contract
 from guanxi.operations import erasing
 from guanxi.stores.account_pages import examined
 from guanxi.stores.port import AccountQuery, EdgeRow, Query
-from guanxi.stores.postgresql import account_lists, reads
+from guanxi.stores.postgresql import PostgreSQLStore, account_lists, reads
 from guanxi.stores.postgresql.connections import PATIENT, connect
 from guanxi.world.profile import NOTICE
 from guanxi.world.videos import VIDEO
@@ -413,3 +413,37 @@ def test_no_statement_of_sqlite_scans(plans: dict[str, list[Step]]) -> None:
         and not step.detail.startswith("SEARCH grp")
     }
     assert whole == {}
+
+
+@pytest.mark.usefixtures("runner")
+async def test_rows_of_a_page_are_looked_up_each_by_its_key() -> None:
+    """Also by a plan for any owner, which expects a short list: one owner here has a long one."""
+    postgres.skip_on_citus("a plan of Citus shows one shard's tasks")
+    with postgres.schema() as address:
+        store = await PostgreSQLStore.open(address, create=True)
+        lists = dict.fromkeys(range(10, 310), 1) | {1: 2_000}
+        await store.import_edges(
+            lambda: (
+                EdgeRow(follower=mid, followed=other, time=1)
+                for mid, length in lists.items()
+                for other in range(1_000, 1_000 + length)
+            )
+        )
+        await store.close()
+        db = await connect(address, PATIENT)
+        await db.execute("ANALYZE relation; SET plan_cache_mode = force_generic_plan")
+        for statement, values in (
+            (reads._ATTRIBUTES, "1, '{1000, 1500}'"),
+            (reads._RELATIONS, "1, '{1000, 1500}'"),
+            (reads._SHOWN, "1, '{1000, 1500}'"),
+            (f"{reads._COMMON_WITH_FEW} SELECT other FROM found", "1, 10"),
+            (f"{reads._COMMON_OF_FEW} SELECT other FROM found", "10, 1"),
+            (f"{reads._KNOWN} SELECT other FROM found", "10, 1000"),
+        ):
+            await db.execute(f"PREPARE looked AS {statement}")
+            plan = [row[0] for row in await db.fetch(f"EXPLAIN EXECUTE looked({values})")]
+            conditions = [line for line in plan if "Index Cond" in line and "other = " in line]
+            assert conditions, plan
+            assert all("owner = " in line for line in conditions), plan
+            await db.execute("DEALLOCATE looked")
+        await db.close()

@@ -95,6 +95,7 @@ async def test_a_lost_connection_is_replaced_before_the_store_is_ready() -> None
         before = await processes(watching)
         lost = min(before)
         await watching.execute("SELECT pg_terminate_backend($1)", lost)
+        after = before
         for _ in range(1_000):  # the store hears of it soon
             await store.ready()
             after = await processes(watching)

@@ -6,14 +6,17 @@ A lane is a function that makes a verb of a function on a connection: ``reading`
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import nullcontext
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
 
 import asyncpg
 
 from guanxi.stores.owner import Owner
-from guanxi.stores.port.lanes import BOUNDS, LANES, Admission, Lane, lane_of
+from guanxi.stores.port.lanes import BOUNDS, LANES, READER, Admission, Lane, lane_of
 from guanxi.stores.postgresql.circuit import Circuit, accounts_of
 from guanxi.stores.postgresql.connections import (
     Connection,
@@ -46,6 +49,8 @@ class Engine:
         """``connections`` are how many this process may open; None for any number of streams."""
         self.address, self.owner = address, Owner()
         self.pools = Pools(address, connections)
+        #: The locks of the accounts that have a long read.
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._admissions = {lane: Admission(lane) for lane in BOUNDS}
         self.circuit = Circuit(partial(connect, address))
         self.nodes = Nodes(address, self.pools.direct, self.pools.others, self.circuit)
@@ -75,12 +80,16 @@ class Engine:
     ) -> T:
         """Return the result of a read in a lane; the server stops it if this call is cancelled.
 
+        An account's long reads run one at a time: it shares the server's cores with all others.
         Raise ``StoreBusy`` at once if too many reads are in the lane, and what ``read`` describes.
         """
         self.owner.here()
         pool = self.pools.long if lane is Lane.LONG else self._pool(read)
+        account = READER.get().account if lane is Lane.LONG else 0
+        turn = self._turns.setdefault(account, asyncio.Lock()) if account else nullcontext()
         with self._admissions[lane].admitted():
-            return await self._read_on(pool, lambda db: read(db, *args, **kwargs))
+            async with turn:
+                return await self._read_on(pool, lambda db: read(db, *args, **kwargs))
 
     def _pool(self, read: Callable[..., object]) -> Connections:
         return self.pools.lists if read.__name__ in _OF_LISTS else self.pools.others

@@ -291,6 +291,16 @@ def _row(
     )
 
 
+def _rows_of(owner: str, others: str) -> str:
+    """Return SQL, for FROM, for the owner's rows towards an array of others, each by its key.
+
+    With ``other = ANY``, a plan for any owner expects a short list, and reads the whole of it.
+    """
+    return f"""unnest({others}) AS wanted (mid) CROSS JOIN LATERAL (
+        SELECT * FROM relation WHERE owner = {owner} AND other = wanted.mid OFFSET 0
+    ) AS relation"""
+
+
 # Both statements below leave all but one page of a list on the server. Their CTEs are materialized,
 # each on the shard of its account, so that Citus can combine them.
 _SEARCH = """
@@ -308,34 +318,47 @@ WITH found AS MATERIALIZED (
 )
 """
 # Grouped, not joined: without statistics of the lists, a join may compare each row with each.
-_COMMON = """
-WITH mine AS MATERIALIZED (
-    SELECT other, NULL::bigint AS place FROM relation WHERE owner = $1 AND follows IS NOT NULL
-), theirs AS MATERIALIZED (
-    SELECT other, follows AS place FROM relation WHERE owner = $2 AND follows IS NOT NULL
-), found AS MATERIALIZED (
+_IN_BOTH = """, found AS MATERIALIZED (
     SELECT other, max(place) AS place
     FROM (SELECT * FROM mine UNION ALL SELECT * FROM theirs) AS rows
     GROUP BY other HAVING count(*) = 2
 )
 """
+_MINE = """mine AS MATERIALIZED (
+    SELECT other, {place} AS place FROM relation WHERE owner = $1 AND {of}
+)"""
+_THEIRS = """theirs AS MATERIALIZED (
+    SELECT other, {place} AS place FROM relation WHERE owner = $2 AND {of}
+)"""
+_FOLLOWS, _NO_PLACE = "follows IS NOT NULL", "NULL::bigint"
+_COMMON = f"""
+WITH {_MINE.format(place=_NO_PLACE, of=_FOLLOWS)},
+{_THEIRS.format(place="follows", of=_FOLLOWS)} {_IN_BOTH}"""
+#: Of a list that is so many times as long as the other, only the other's rows are looked up.
+_LONGER = 8
+_COMMON_OF_FEW = f"""
+WITH {_MINE.format(place=_NO_PLACE, of=_FOLLOWS)},
+theirs AS MATERIALIZED (
+    SELECT other, follows AS place FROM {_rows_of("$2", "ARRAY(SELECT other FROM mine)")}
+    WHERE {_FOLLOWS}
+) {_IN_BOTH}"""
+_COMMON_WITH_FEW = f"""
+WITH {_THEIRS.format(place="follows", of=_FOLLOWS)},
+mine AS MATERIALIZED (
+    SELECT other, {_NO_PLACE} AS place FROM {_rows_of("$1", "ARRAY(SELECT other FROM theirs)")}
+    WHERE {_FOLLOWS}
+) {_IN_BOTH}"""
 #: Followings of the first account that are followers of the second.
-_KNOWN = """
-WITH mine AS MATERIALIZED (
-    SELECT other, follows AS place FROM relation WHERE owner = $1 AND follows IS NOT NULL
-), theirs AS MATERIALIZED (
-    SELECT other, NULL::bigint AS place FROM relation
-    WHERE owner = $2 AND followed IS NOT NULL AND other = ANY(ARRAY(SELECT other FROM mine))
-), found AS MATERIALIZED (
-    SELECT other, max(place) AS place
-    FROM (SELECT * FROM mine UNION ALL SELECT * FROM theirs) AS rows
-    GROUP BY other HAVING count(*) = 2
-)
-"""
-_VERSIONS = "SELECT version, public_version FROM tally WHERE mid = $1"
+_KNOWN = f"""
+WITH {_MINE.format(place="follows", of=_FOLLOWS)},
+theirs AS MATERIALIZED (
+    SELECT other, {_NO_PLACE} AS place FROM {_rows_of("$2", "ARRAY(SELECT other FROM mine)")}
+    WHERE followed IS NOT NULL
+) {_IN_BOTH}"""
+_VERSIONS = "SELECT version, public_version, following FROM tally WHERE mid = $1"
 _SHOWN = f"""
 SELECT other, follows, 0::bigint, followed IS NOT NULL, {_GROUPED}
-FROM relation WHERE owner = $1 AND other = ANY($2) AND follows IS NOT NULL
+FROM {_rows_of("$1", "$2::bigint[]")} WHERE follows IS NOT NULL
 """
 
 
@@ -358,7 +381,7 @@ async def search(
     transaction.
     """
     async with _snapshot(db):
-        versions = await _versions(db, owner)
+        *versions, _ = await _versions(db, owner)
         named = [text.casefold().encode()] if text else []
         found = _SEARCH if text else _NEWEST
         return await _page_of(db, owner, found, [owner, *named, within], window, after, *versions)
@@ -376,10 +399,15 @@ async def common(
     """
     async with _snapshot(db):
         # Versions only rise, so their sum changes whenever either does.
-        version, _ = await _versions(db, owner)
-        _, public_version = await _versions(db, other)
+        version, _, mine = await _versions(db, owner)
+        _, public_version, theirs = await _versions(db, other)
         version += public_version
-        return await _page_of(db, owner, _COMMON, [owner, other], window, after, version, 0)
+        found = _COMMON
+        if mine * _LONGER <= theirs:
+            found = _COMMON_OF_FEW
+        elif theirs * _LONGER <= mine:
+            found = _COMMON_WITH_FEW
+        return await _page_of(db, owner, found, [owner, other], window, after, version, 0)
 
 
 async def known_followers(
@@ -391,16 +419,16 @@ async def known_followers(
     transaction.
     """
     async with _snapshot(db):
-        version, _ = await _versions(db, owner)
+        version, _, _ = await _versions(db, owner)
         version += (await tally(db, target)).public_follower_version
         page = await _page_of(db, owner, _KNOWN, [owner, target], window, after, version, 0)
         return page._replace(end=None)
 
 
-async def _versions(db: Connection, mid: int) -> tuple[int, int]:
-    """Return the version and the public version of an account's followings."""
+async def _versions(db: Connection, mid: int) -> tuple[int, int, int]:
+    """Return the version, the public version and the number of an account's followings."""
     row = await db.fetchrow(_VERSIONS, mid)
-    return (0, 0) if row is None else (row[0], row[1])
+    return (0, 0, 0) if row is None else (row[0], row[1], row[2])
 
 
 async def _page_of(
@@ -488,9 +516,9 @@ _ATTRIBUTE = f"""CASE
     WHEN followed IS NULL THEN {Attribute.FOLLOWING:d}
     ELSE {Attribute.MUTUAL:d}
 END"""
-_RELATED = """
-FROM relation WHERE owner = $1 AND other = ANY($2)
-AND (follows IS NOT NULL OR whispers IS NOT NULL OR blocks IS NOT NULL)
+_RELATED = f"""
+FROM {_rows_of("$1", "$2::bigint[]")}
+WHERE follows IS NOT NULL OR whispers IS NOT NULL OR blocks IS NOT NULL
 """
 _ATTRIBUTES = f"SELECT other, {_ATTRIBUTE} {_RELATED}"
 _RELATIONS = f"SELECT other, {_ATTRIBUTE}, coalesce(follows, whispers, 0), groups {_RELATED}"

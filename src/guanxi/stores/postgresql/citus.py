@@ -81,7 +81,7 @@ async def begin_many(db: Connection) -> None:
 
 async def shards(db: Connection, mids: Collection[int]) -> dict[int, int]:
     """Return the shard of each account's rows: statements of many rows lock in their order."""
-    return {mid: shard for mid, shard in await db.fetch(_SHARDS, mids)}
+    return {row[0]: row[1] for row in await db.fetch(_SHARDS, mids)}
 
 
 # --- the tables ---

@@ -10,7 +10,7 @@ import asyncpg
 from guanxi.graph.pair import Edge
 from guanxi.stores.postgresql import feed
 from guanxi.stores.postgresql.connections import Connection
-from guanxi.stores.postgresql.many import KEYS, Insert, array
+from guanxi.stores.postgresql.many import KEYS, Insert, array, by_keys
 from guanxi.stores.postgresql.pairs import NO_CAP, Key, Locked, Row
 
 
@@ -83,9 +83,7 @@ async def write(connection: Connection, locked: Locked, slot: int) -> None:
     if groups := _regrouped(locked):
         await connection.executemany(_PUT_GROUPS, groups)
     emptied = [key for key, row in locked.rows.items() if row.stored and row.empty]
-    if emptied:
-        keys = [list(column) for column in zip(*emptied, strict=True)]
-        await connection.execute(_DELETE, *keys)
+    await by_keys(connection, _DELETE, emptied)
     await _write_tallies(connection, locked)
     members = [(*key, added) for key, added in sorted(locked.members.items()) if added]
     if members:

@@ -92,3 +92,22 @@ def _is_array(type: str) -> bool:
 def array(ids: Sequence[int]) -> str | None:
     """Return a column's value for ``Insert``: the text of an array, or None for no ids."""
     return "{" + ",".join(map(str, ids)) + "}" if ids else None
+
+
+# Citus knows from this alone which shards to reach; plain PostgreSQL would search the array for
+# each key.
+_OF_SHARDS = " AND relation.owner = ANY($1)"
+
+
+async def by_keys(
+    db: Connection, statement: str, keys: Sequence[tuple[int, int]]
+) -> list[asyncpg.Record]:
+    """Run a statement on rows of ``relation`` that joins ``KEYS`` and ends in a condition.
+
+    Return its rows; run nothing without keys. Expects a transaction.
+    """
+    if not keys:
+        return []
+    if await citus.distributes(db):  # pragma: no cover - needs a Citus cluster
+        statement += _OF_SHARDS
+    return await db.fetch(statement, *(list(column) for column in zip(*keys, strict=True)))

@@ -47,7 +47,7 @@ from guanxi.graph.pair import (
 from guanxi.stores.feed import NOTE
 from guanxi.stores.postgresql import citus
 from guanxi.stores.postgresql.connections import Connection, send_many
-from guanxi.stores.postgresql.many import KEYS, Insert
+from guanxi.stores.postgresql.many import KEYS, Insert, by_keys
 from guanxi.stores.postgresql.reads import SIDE, side_of
 
 #: The key of a row: its owner, and the other account of the pair.
@@ -186,11 +186,7 @@ _MAKE = Insert(
     "ON CONFLICT (owner, other) DO UPDATE SET visits = relation.visits WHERE false"
     " RETURNING owner, other",
 )
-# With the owners again, from which alone Citus knows the shards.
-_ROWS = (
-    SIDE.replace("relation", f"{KEYS} JOIN relation USING (owner, other)")
-    + " WHERE relation.owner = ANY($1)"
-)
+_ROWS = SIDE.replace("relation", f"{KEYS} JOIN relation USING (owner, other) WHERE true")
 _ROW = f"{SIDE} WHERE owner = $1 AND other = $2 FOR UPDATE"
 _MANY_ROWS = f"{SIDE} WHERE owner = $1 AND other = ANY($2) ORDER BY other FOR UPDATE"
 #: From how many rows of one owner on a single statement locks them: one each is slower then.
@@ -336,7 +332,7 @@ async def _make_rows(
     left = [key for key in rows if key not in made]
     if not left:
         return []
-    return await connection.fetch(_ROWS, *(list(column) for column in zip(*left, strict=True)))
+    return await by_keys(connection, _ROWS, left)
 
 
 def _expected(acts: Sequence[Modify], now: int) -> dict[Key, tuple[int | None, int | None]]:

@@ -10,7 +10,7 @@ import asyncpg
 from guanxi.graph.pair import Edge
 from guanxi.stores.postgresql import feed
 from guanxi.stores.postgresql.connections import Connection
-from guanxi.stores.postgresql.many import KEYS, Insert, array
+from guanxi.stores.postgresql.many import KEYS, Insert, array, by_keys
 from guanxi.stores.postgresql.pairs import NO_CAP, Key, Locked, Row
 
 
@@ -29,7 +29,7 @@ _PUT, _PUT_UNFOLLOWED = _put_rows("relation.visits"), _put_rows("NULL")
 _PUT_GROUPS = "UPDATE relation SET groups = $2 WHERE owner = $1 AND other = ANY($3)"
 _DELETE = f"""
 DELETE FROM relation USING {KEYS}
-WHERE relation.owner = key.owner AND relation.other = key.other AND relation.owner = ANY($1)
+WHERE relation.owner = key.owner AND relation.other = key.other
 """
 _COUNTS = ("following", "whisper", "black", "special", "grouped")
 _VERSIONS = ("version", "public_version", "private_version")
@@ -83,9 +83,7 @@ async def write(connection: Connection, locked: Locked, slot: int) -> None:
     if groups := _regrouped(locked):
         await connection.executemany(_PUT_GROUPS, groups)
     emptied = [key for key, row in locked.rows.items() if row.stored and row.empty]
-    if emptied:
-        keys = [list(column) for column in zip(*emptied, strict=True)]
-        await connection.execute(_DELETE, *keys)
+    await by_keys(connection, _DELETE, emptied)
     await _write_tallies(connection, locked)
     members = [(*key, added) for key, added in sorted(locked.members.items()) if added]
     if members:

@@ -201,7 +201,8 @@ def _is(*values: str) -> Callable[[str, Mapping[str, str]], bool]:
     return lambda value, _: value in values
 
 
-_SETTINGS = (
+#: What each node has to be set to.
+SETTINGS = (
     _Setting(
         "fsync", _is("on"), Level.ERROR, "on",
         Text("否则断电会损坏库", "or a power failure damages the store"),
@@ -237,7 +238,7 @@ SELECT name, setting FROM pg_settings WHERE name IN ({})
 
 
 async def _settings(patient: Patient) -> AsyncIterator[Finding]:
-    wanted = [one for one in _SETTINGS if patient.nodes or not one.only_citus]
+    wanted = [one for one in SETTINGS if patient.nodes or not one.only_citus]
     names = ", ".join(f"'{name}'" for name in ("max_connections", *(one.name for one in wanted)))
     answers = await _everywhere(patient, _SHOW.format(names))
     values = {

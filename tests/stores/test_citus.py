@@ -69,6 +69,7 @@ def test_one_statement_on_one_shard(distributed: str, name: str) -> None:
     assert not any("Subplan" in line for line in plan), plan
 
 
+@pytest.mark.usefixtures("runner")
 async def test_the_number_of_shards_is_chosen_once() -> None:
     if not postgres.has_citus():
         pytest.skip("the server that GUANXI_TEST_POSTGRES names has no Citus")

@@ -22,6 +22,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -86,13 +87,13 @@ def commands() -> Iterator[Path]:
 
 def serve(path: str) -> None:
     """Fork for each caller that connects to the socket at ``path``, until standard input ends."""
-    import guanxi.sdk.sync.network
-    import guanxi.stores.sqlite
     from guanxi.cli import COMMANDS
     from guanxi.cli.app import imported
 
     for name in COMMANDS:
         imported(name)
+    for module in ("guanxi.sdk.sync.network", "guanxi.stores.sqlite"):
+        import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
     gc.freeze()
     with socket.socket(socket.AF_UNIX) as listener:
@@ -123,7 +124,8 @@ def _answer(caller: socket.socket) -> int:
     with suppress(BrokenPipeError):
         caller.sendall(struct.pack("i", pid))
     process = os.pidfd_open(pid)
-    if process not in select.select([process, caller], [], [])[0]:
+    ready, _, _ = select.select([process, caller.fileno()], [], [])
+    if process not in ready:
         os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     with suppress(BrokenPipeError):

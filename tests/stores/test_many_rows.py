@@ -119,7 +119,7 @@ async def test_a_change_between_read_and_write_of_the_counts_is_noticed(address:
             async with other.transaction():
                 locked = await lock(other, [act], (), NOW, cap=LIMITS.following)
                 assert modify(locked, act, LIMITS) == 0
-                async with one.transaction():  # by another process, a moment later
+                async with one.transaction():  # by another process, meanwhile
                     assert await apply(one, Modify(1, 3, Act.FOLLOW), now=NOW + 1) == [0]
                 await write(other, locked, 0)
 

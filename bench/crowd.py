@@ -1,6 +1,6 @@
 """Lines with 64 heavy calls of one account: what pages of others and the health check keep.
 
-The account asks for the followings that two long lists share, over 64 connections; after a -503 a
+The account reads the followings that two long lists share, over 64 connections; after a -503 a
 connection waits for a second, as the response demands.
 """
 

@@ -20,6 +20,8 @@ _READY_SECONDS = 2.0
 #: Free space below this share, or this many bytes, is little.
 _LEAST_SHARE, _LEAST_BYTES = 0.1, 1 << 30
 _LONG_WAIT, _LARGE_LOG, _CHECK_DAYS, _TOKEN_DAYS = 1.0, 1 << 30, 31, 7
+#: A backup is old after so many days.
+_BACKUP_DAYS = 7
 
 
 class Problem(NamedTuple):
@@ -63,6 +65,8 @@ async def problems(
     found = [*_of_requests(hour, longest_wait), *_of_disk(disk, info)]
     if erasures:
         found.append(_erasing(len(erasures)))
+    if info is not None:
+        found += _of_backup(info.backed_up, now)
     if info is not None and (info.checked is None or info.checked < now - _CHECK_DAYS * DAY):
         found.append(_NOT_CHECKED)
     for token in tokens:
@@ -144,6 +148,23 @@ def _of_disk(disk: Disk | None, info: StoreInfo | None) -> list[Problem]:
         )
         found.append(Problem("warn", what, todo))
     return found
+
+
+def _of_backup(made: int | None, now: int) -> list[Problem]:
+    if made is None:
+        what = Text("没有已知的备份", "No backup is known")
+    elif made < now - _BACKUP_DAYS * DAY:
+        days = (now - made) // DAY
+        what = Text(f"最近一次备份是 {days:,} 天前", f"The last backup was made {days:,} days ago")
+    else:
+        return []
+    todo = Text(
+        "请在“导出与备份”页或用 guanxi store backup 备份；若由其他程序备份，请让它随后运行"
+        " guanxi store backed-up。",
+        "Make one on the page Export, backup, or by guanxi store backup. If another program makes"
+        " them, let it run guanxi store backed-up afterwards.",
+    )
+    return [Problem("warn", what, todo)]
 
 
 def _erasing(count: int) -> Problem:

@@ -47,13 +47,13 @@ def demo(_started: Demo) -> Demo:
     return _started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["sqlite"])
 def service(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Operated]:
     """A service with a console and a store, which the tests of a module share; see ``on_both``."""
     with ExitStack() as stack:
         store = str(tmp_path_factory.mktemp("console") / "store.db")
-        if getattr(request, "param", "") == "postgresql":
+        if request.param == "postgresql":
             store = stack.enter_context(postgres.schema())
         yield stack.enter_context(operated(store))

@@ -27,9 +27,11 @@ from tests.console.visitor import Visitor
 
 T = TypeVar("T")
 
-#: Runs a test on a store in a file, and on one on a server: by the fixture ``service``.
-on_both = pytest.mark.parametrize(
-    "service", ["sqlite", "postgresql"], indirect=True, scope="module"
+#: Runs a test on a store in a file, and on one on a server: the fixture ``service``.
+on_both = pytest.mark.parametrize("service", ["sqlite", "postgresql"], indirect=True)
+#: As ``on_both``, but on a server in the long form alone.
+on_both_long = pytest.mark.parametrize(
+    "service", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
 )
 #: The token with every scope.
 TOKEN = "console-" + "t" * 32

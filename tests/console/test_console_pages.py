@@ -17,7 +17,7 @@ from guanxi.console.operator.samples import Samples
 from guanxi.console.operator.two import drawn
 from guanxi.operations import admin_tokens
 from guanxi.service.metrics import BOUNDS, Totals
-from tests.console.operated import TOKEN, Operated, on_both
+from tests.console.operated import TOKEN, Operated, on_both, on_both_long
 from tests.console.visitor import Visitor
 from tests.service.client import send
 
@@ -204,7 +204,7 @@ def test_what_is_refused_is_in_the_audit_log_too(service: Operated) -> None:
     assert service.do(lambda store: store.account(74)) is None, "a form creates no account"
 
 
-@on_both
+@on_both_long
 def test_erase_only_what_was_typed(service: Operated) -> None:
     service.add({71: "去", 72: "留"}, (72, 71))
     visitor = service.visitor()
@@ -243,7 +243,7 @@ def test_every_account_once_by_pages_and_as_csv(service: Operated) -> None:
 # --- relations and changes ---
 
 
-@on_both
+@on_both_long
 def test_two_accounts_in_both_directions(hostile: Operated) -> None:
     visitor = hostile.visitor()
     page = visitor.visit("/console/two?a=1&b=2")
@@ -263,7 +263,7 @@ def test_a_path_is_drawn_from_rim_to_rim() -> None:
     assert line.tip == "M403.0 32.0L394.0 36.0L394.0 28.0Z"
 
 
-@on_both
+@on_both_long
 def test_changes_of_a_filter(hostile: Operated) -> None:
     visitor = hostile.visitor()
     page = visitor.visit("/console/changes?oldest=1&kind=follow&mid=3")
@@ -298,7 +298,7 @@ def test_samples_of_an_hour() -> None:
     assert (line.highest, len(line.points.split())) == (10, 60)
 
 
-@on_both
+@on_both_long
 def test_the_overview_says_what_is_wrong(hostile: Operated) -> None:
     visitor = hostile.visitor()
     page = visitor.visit("/console/")

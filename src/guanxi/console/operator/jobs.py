@@ -103,7 +103,7 @@ class Jobs:
     ) -> Notice | None:
         """Start a job, recorded as ``change``; return what to say if it was not, None if it was.
 
-        Waits a moment, so that short work has ended. ``done`` is called once it has ended. Raise
+        Waits briefly, so that short work has ended. ``done`` is called once it has ended. Raise
         Refusal for a token that may not write, StoreError if the audit log cannot be written.
         """
         token = await self._desk.token(request, Scope.WRITE)

@@ -128,6 +128,10 @@ class Console:
         return guarded
 
     async def _signed_out(self, request: Request, _error: Exception) -> Response:
+        if (
+            "hx-request" in request.headers
+        ):  # a part that renews itself: the whole page is to sign in
+            return Response(None, 204, security_headers() | {"HX-Refresh": "true"})
         query = request.url.query if request.method == "GET" else ""
         back = path_of(request) + (f"?{query}" if query else "")
         is_page = request.method == "GET" and back != "/"

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from guanxi.console.operator.desk import Change, Desk
 from guanxi.console.operator.jobs import Job, Jobs
-from guanxi.console.operator.tasks import Check, Checked
+from guanxi.console.operator.tasks import Check
 from guanxi.text import Text
 from guanxi.web.routing import Verb
 
@@ -25,7 +25,7 @@ def verbs(desk: Desk, jobs: Jobs) -> list[Verb]:
             "check.html",
             running=jobs.running,
             last=last if last is not None and not last.goes_on else None,
-            found=last.outcome if last is not None and isinstance(last.outcome, Checked) else None,
+            found=last.outcome if last is not None else None,
             path=PATH,
         )
 

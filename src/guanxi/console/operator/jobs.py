@@ -149,26 +149,29 @@ class Jobs:
         done: Callable[[Job], object],
     ) -> None:
         act = Act()
+        ended: Failed | Outcome = _ended(job)
         try:
             async with self._desk.recorded(token, change, act):
                 begun.set_result(None)
                 try:
-                    await self._work(job)
+                    ended = await self._work(job)
                 except OSError as error:
                     logs.LOG.exception("a task of the console did not start")
-                    job.failure = Text.of(str(error))
-                act.status, act.detail = _audited(job)
+                    ended = Failed(Text.of(str(error)))
+                act.status, act.detail = _audited(job, ended)
         except BaseException as error:
             if begun.done():
                 raise
             begun.set_exception(error)
-        finally:
+        finally:  # at once: a page shows the work as ended, or as going on
+            job.failure = ended.reason if isinstance(ended, Failed) else None
+            job.outcome = None if isinstance(ended, Failed) else ended
             job.ended = self._desk.service.now()
             self.ended += 1
             done(job)
 
-    async def _work(self, job: Job) -> None:
-        """Let a process do the task; set its progress, and at the end its outcome or failure."""
+    async def _work(self, job: Job) -> Failed | Outcome:
+        """Let a process do the task, and set its progress; return how it ended."""
         process = job.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -180,6 +183,7 @@ class Jobs:
         )
         stdin = cast(asyncio.StreamWriter, process.stdin)
         stdout = cast(asyncio.StreamReader, process.stdout)
+        ended: Failed | Outcome | None = None
         try:
             order = Order(self._desk.operated.store, job.task)
             stdin.write(msgspec.json.encode(order) + b"\n")
@@ -187,17 +191,12 @@ class Jobs:
                 message: Message = _message(line)
                 if isinstance(message, Progress):
                     job.progress = message
-                elif isinstance(message, Failed):
-                    job.failure = message.reason
                 else:
-                    job.outcome = message
+                    ended = message
             await process.wait()
         finally:
             await _end(process)
-        if job.outcome is None and job.failure is None:
-            is_import = isinstance(job.task, Import) and not job.task.dry_run
-            stopped = _STOPPED_IMPORT if is_import else _STOPPED
-            job.failure = stopped if job.is_stopping else _UNEXPECTED
+        return _ended(job) if ended is None else ended
 
 
 _message = msgspec.json.Decoder(Message).decode
@@ -216,11 +215,18 @@ async def _end(process: Process) -> None:
         await process.wait()
 
 
-def _audited(job: Job) -> tuple[int | None, str]:
+def _ended(job: Job) -> Failed:
+    """Return the end of a job that has not said how it ended."""
+    is_import = isinstance(job.task, Import) and not job.task.dry_run
+    stopped = _STOPPED_IMPORT if is_import else _STOPPED
+    return Failed(stopped if job.is_stopping else _UNEXPECTED)
+
+
+def _audited(job: Job, ended: Failed | Outcome) -> tuple[int | None, str]:
     """Return the status and the detail of a job's audit entry; None if it is not known."""
-    if job.failure is not None:
-        return (None, "stopped") if job.is_stopping else (500, job.failure.en[:200])
-    match job.outcome:
+    if isinstance(ended, Failed):
+        return (None, "stopped") if job.is_stopping else (500, ended.reason.en[:200])
+    match ended:
         case Imported(counts=counts):
             return 200, counts.described
         case Exported(rows=rows):
@@ -229,7 +235,6 @@ def _audited(job: Job) -> tuple[int | None, str]:
             return 200, f"bytes {size}"
         case Checked(count=count):
             return 200, f"faults {count}" if count else ""
-    return None, ""
 
 
 _STOPPED = Text("已停止，没有留下文件。", "It was stopped, and left nothing.")

@@ -55,6 +55,7 @@ KEPT = (
     "console-account-1280-dark-en",
     "console-two-1280-light-en",
     "console-accounts-390-light-en",
+    "console-preview-1280-light-en",
 )
 
 

@@ -253,6 +253,10 @@ def _reporter(progress: Progress, label: str) -> copy.Progress:
     return report
 
 
+#: What a check looks at, on a terminal.
+_PART = SpinnerColumn(), TextColumn("{task.percentage:>3.0f}% {task.description}")
+
+
 @in_chinese("""检查整个库的全部约束。
 
     每处错误输出一行；如有错误，退出状态为 1；否则记下检查的时间。未能检查完时为 3，如失去服务器。
@@ -268,9 +272,14 @@ def check(store: StoreOption = DEFAULT_STORE) -> None:
 
     async def print_faults(opened: Store) -> tuple[int, int]:
         count = 0
-        async for fault in opened.check():
-            count += 1
-            say(f"{fault.invariant}: {fault.detail}")
+        console = Console(stderr=True, markup=False)
+        with Progress(*_PART, console=console, disable=not console.is_terminal) as progress:
+            task = progress.add_task(text("检查", "checking"), total=1)
+            async for fault in opened.check(
+                lambda what, share: progress.update(task, description=what, completed=share)
+            ):
+                count += 1
+                say(f"{fault.invariant}: {fault.detail}")
         ahead = 0
         async for edge in opened.edges():
             ahead += edge.time > now

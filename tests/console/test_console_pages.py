@@ -17,7 +17,7 @@ from guanxi.console.operator.samples import Samples
 from guanxi.console.operator.two import drawn
 from guanxi.operations import admin_tokens
 from guanxi.service.metrics import BOUNDS, Totals
-from tests.console.operated import TOKEN, Operated, on_both, on_both_long
+from tests.console.operated import TOKEN, Operated, on_both_long
 from tests.console.visitor import Visitor
 from tests.service.client import send
 
@@ -130,7 +130,7 @@ def test_a_form_of_another_page_changes_nothing(hostile: Operated) -> None:
 # --- what others wrote ---
 
 
-@on_both
+@on_both_long
 def test_names_are_text_and_pages_have_their_headers(hostile: Operated) -> None:
     visitor = hostile.visitor()
     for path in PAGES:
@@ -149,7 +149,7 @@ def test_names_are_text_and_pages_have_their_headers(hostile: Operated) -> None:
 # --- accounts ---
 
 
-@on_both
+@on_both_long
 def test_change_an_account_and_find_it_in_the_audit_log(service: Operated) -> None:
     service.add({70: "七十"})
     visitor = service.visitor(service.token("anna", *Scope))
@@ -303,6 +303,9 @@ def test_the_overview_says_what_is_wrong(hostile: Operated) -> None:
     visitor = hostile.visitor()
     page = visitor.visit("/console/")
     assert "The store was not checked within the last month" in page
+    assert "No backup is known" in page
+    assert ("pg_dump" in page) == hostile.store.startswith("postgresql:")
+    assert ("pg_dump" in visitor.visit("/console/copies")) == ("pg_dump" in page)
     visitor.visit("/console/check")
     page, until = visitor.submit("Start a check"), time.monotonic() + 20
     while "<strong>No faults</strong>" not in page and time.monotonic() < until:

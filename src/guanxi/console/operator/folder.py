@@ -67,10 +67,10 @@ class Folder:
         """Return the exports and backups, the newest first."""
         if self._path is None or not self._path.is_dir():
             return []
+        paths = (path for path in self._path.iterdir() if _NAME.fullmatch(path.name))
         found = [
             Kept(path.name, status.st_size, status.st_mtime)
-            for path in self._path.iterdir()
-            if _NAME.fullmatch(path.name) and (status := path.stat()).st_size
+            for path, status in ((path, path.stat()) for path in paths)
         ]
         return sorted(found, key=lambda one: one.made, reverse=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import cast, get_args
 
@@ -86,8 +85,9 @@ class Imports:
             raise Refusal(507, _not_written(error)) from None
         chosen = Path(fields.get("file", "").replace("\\", "/")).name[:_LONGEST_NAME]
         if not chosen:
-            with suppress(OSError):
-                (self._kept(name) or Path()).unlink()
+            path = self._kept(name)
+            if path is not None:
+                path.unlink(missing_ok=True)
             return self._desk.site.back(request, PATH, Notice("refused", _NO_FILE))
         self._names = {one: called for one, called in self._names.items() if self._kept(one)}
         self._previews = {one: job for one, job in self._previews.items() if one in self._names}

@@ -111,14 +111,10 @@ class Jobs:
             name = self.running.name
             zh, en = f"请等“{name.zh}”结束", f"wait for this to end first: {name.en}"
             return Notice("refused", Text(zh, en))
-        before, self.newest = self.newest, job
+        self.newest = job
         begun = asyncio.get_running_loop().create_future()
         self._running = asyncio.create_task(self._run(token, change, job, begun, done))
-        try:
-            await begun
-        except BaseException:
-            self.newest = before
-            raise
+        await begun
         self._last[type(job.task)] = job
         await asyncio.wait((self._running,), timeout=_PATIENCE)
         return None

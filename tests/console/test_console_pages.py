@@ -17,7 +17,7 @@ from guanxi.console.operator.samples import Samples
 from guanxi.console.operator.two import drawn
 from guanxi.operations import admin_tokens
 from guanxi.service.metrics import BOUNDS, Totals
-from tests.console.operated import TOKEN, Operated, on_both_long
+from tests.console.operated import TOKEN, Operated, on_both, on_both_long
 from tests.console.visitor import Visitor
 from tests.service.client import send
 
@@ -130,7 +130,7 @@ def test_a_form_of_another_page_changes_nothing(hostile: Operated) -> None:
 # --- what others wrote ---
 
 
-@on_both_long
+@on_both
 def test_names_are_text_and_pages_have_their_headers(hostile: Operated) -> None:
     visitor = hostile.visitor()
     for path in PAGES:

@@ -6,14 +6,20 @@ import gzip
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from guanxi.accounts.administrators import AuditEntry, Scope
+from guanxi.console.operator.tasks import Check, Checked, Message, Order, Progress
 from guanxi.graph.lists import Listing, Sort, Window
-from tests.console.operated import Operated, on_both, on_both_long
+from tests.console.operated import Operated, on_both_long
 from tests.console.test_console_pages import HOSTILE
 from tests.console.visitor import Visitor
 
@@ -43,7 +49,7 @@ def audited(service: Operated) -> list[AuditEntry]:
     return service.do(lambda store: store.audit(50))
 
 
-@on_both
+@on_both_long
 def test_a_file_is_looked_at_and_then_imported(service: Operated) -> None:
     visitor = service.visitor(service.token("anna", *Scope))
     path = uploaded(visitor, "edges.csv", EDGES, what="edges")
@@ -80,13 +86,11 @@ def test_what_was_not_looked_at_is_not_imported(service: Operated) -> None:
     page = visitor.submit("Import", skip_bad="1", **{"column.name": "mid"})
     assert "look at the new preview first" in page
     assert service.do(lambda store: store.accounts_of([900])) == {}
-    until(visitor, path, "Preview again")
-    visitor.submit("Import")
-    until(visitor, "/console/import", IMPORTED)
-    cards = service.do(lambda store: store.cards([900]))
-    assert cards[900].name == "900", "the column that was chosen"
+    page = until(visitor, path, "Preview again")
+    assert '<option value="mid" selected>' in page, "the column that was chosen"
 
 
+@pytest.mark.long
 def test_content_is_imported_whole_or_not_at_all(service: Operated) -> None:
     service.add({910: "十"})
     visitor = service.visitor()
@@ -195,3 +199,20 @@ def test_work_can_be_left_and_stopped(service: Operated) -> None:
     page = until(visitor, "/console/check", "It was stopped")
     assert "Start a check" in page
     assert (audited(service)[0].what, audited(service)[0].status) == ("check", None)
+
+
+def test_a_check_says_what_it_looks_at_and_how_much_is_done(service: Operated) -> None:
+    order = msgspec.json.encode(Order(service.store, Check())) + b"\n"
+    command = [sys.executable, "-m", "guanxi.console.operator.worker"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(order)
+        process.stdin.flush()
+        *progress, ended = msgspec.json.Decoder(Message).decode_lines(process.stdout.read())
+    assert ended == Checked()
+    assert len(progress) > 10
+    shares = [one.done for one in progress if isinstance(one, Progress)]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1] > 90) == (0, True)
+    assert {one.total for one in progress if isinstance(one, Progress)} == {100}

@@ -59,6 +59,10 @@ def test_nothing_without_signing_in(hostile: Operated) -> None:
         assert answer.status == 303
         assert urlsplit(answer.headers["location"]).path == "/console/sign-in"
         assert not answer.raw
+    part = visitor.send("GET", "/console/check", HX_Request="true")
+    assert (part.status, part.headers["hx-refresh"]) == (204, "true"), (
+        "the whole page is to sign in"
+    )
     visitor.visit("/console/accounts?q=1")
     page = visitor.submit("Sign in", token="wrong")
     assert visitor.answer.status == 403
@@ -67,6 +71,8 @@ def test_nothing_without_signing_in(hostile: Operated) -> None:
     visitor.submit("Sign in", token=TOKEN)
     assert visitor.path == "/console/accounts?q=1", "whoever signs in goes on where they were"
     assert TOKEN not in str(visitor.cookies)
+    part = visitor.send("GET", "/console/accounts/99", HX_Request="true")
+    assert (part.status, part.headers["hx-reswap"]) == (404, "none"), "what is shown stays"
     visitor.submit("Sign out")
     assert visitor.send("GET", "/console/").status == 303
 

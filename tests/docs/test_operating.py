@@ -161,7 +161,7 @@ def databases() -> Iterator[list[str]]:
 
 
 def test_a_postgresql_store_is_dumped_and_restored(databases: list[str], tmp_path: Path) -> None:
-    dump, restore, _ = re.findall(r"^```text\n(.*?)^```$", section("PostgreSQL"), re.M | re.S)
+    dump, restore, *_ = re.findall(r"^```text\n(.*?)^```$", section("PostgreSQL"), re.M | re.S)
     store, empty = databases
     output_of("store", "init", store)
     output_of("store", "changes", "on", "--store", store)

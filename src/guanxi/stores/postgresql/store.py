@@ -378,6 +378,7 @@ class PostgreSQLStore(Recording, Engine):
         self._visits.clear()
 
     async def ready(self) -> None:
+        self.owner.here()
         with suppress(NodeDown):  # the others answer
             await self._fill()
             await self.tally(0)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
 
+from guanxi.web import language
+from tests.counts import LONG
 from tools.browser import MISSING, chromium
 
 _AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+#: Every look of a page: its width in CSS pixels, its colours and its language.
+LOOKS = [*product((1280, 390), ("light", "dark"), ("en", "zh"))]
+#: 1280 at 200 % zoom is 640.
+_WIDTHS = (390, 640, 1280)
 #: Everything that axe-core has for WCAG 2.2 AA, and what it calls best practice.
 _RUN_AXE = """
 const done = arguments[arguments.length - 1];
@@ -69,3 +76,34 @@ def violations(driver: Chrome) -> list[str]:
         driver.execute_script(f"{_AXE.read_text('utf-8')}; window.axe = axe")
     found: list[str] = driver.execute_async_script(_RUN_AXE)
     return found
+
+
+def examine(driver: Chrome, addresses: Sequence[str]) -> None:
+    """Assert for each page that it is accessible, fits, and shows what others wrote as text.
+
+    The browser must be on one of their host. In the short form each page is examined in one look,
+    and each look with a page; in the long form all with all.
+    """
+    assert len(addresses) >= len(LOOKS)
+    for number, address in enumerate(addresses):
+        looks = LOOKS if LONG else [LOOKS[number % len(LOOKS)]]
+        for width, scheme, lang in looks:
+            resize(driver, width)
+            prefer(driver, scheme)
+            driver.add_cookie({"name": language.COOKIE, "value": lang})
+            driver.get(address)
+            look = (address, width, scheme, lang)
+            found = violations(driver)
+            assert not found, (look, found)
+            shown, text, title, images = driver.execute_script(
+                "return [document.documentElement.lang, document.body.innerText, document.title,"
+                " document.images.length]"
+            )
+            assert shown.startswith(lang), look
+            assert "\u202e" not in text, look
+            assert title != "x", look
+            assert not images, look
+        for width in _WIDTHS:
+            resize(driver, width)
+            wide = driver.execute_script("return document.documentElement.scrollWidth")
+            assert wide <= width, (address, width)

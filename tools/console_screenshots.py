@@ -27,7 +27,7 @@ from guanxi.demo.world import HERO
 from guanxi.operations.sessions import Issued, issue
 from guanxi.stores import open_store
 from tools.browser import chromium
-from tools.pages_screenshots import IMAGES, ROOT, find, press, shoot
+from tools.pages_screenshots import IMAGES, ROOT, find, press, require_font, shoot
 
 _TOKEN = "screenshots-" + "t" * 32
 _SERVE = (
@@ -121,6 +121,7 @@ def use(driver: Chrome, url: str, home: str, issued: Issued) -> None:
 
 
 def main() -> None:
+    require_font()
     folder = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     with (

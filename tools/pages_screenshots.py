@@ -39,6 +39,9 @@ PAGES = {
     "requests": "/demo/requests?live=0",
     "request": "/demo/requests/4",
     "faults": "/demo/faults",
+    "stubs": "/demo/stubs",
+    "stub-new": "/demo/stubs?example=down",
+    "stub": "/demo/stubs/1",
     "world": "/demo/world",
     "confirm": "/demo/world/reset?name=start",
     # The last, as it sends a request.
@@ -99,6 +102,9 @@ def use(facts: dict[str, Any], driver: Chrome) -> None:
     find(driver, "[name=value]").send_keys("-352")
     find(driver, "[name=after]").send_keys("1")
     press(driver, "form.stack .row button")
+    for example in ("missing", "other"):
+        driver.get(f"{url}/demo/stubs?example={example}")
+        press(driver, "form.stack .row button")
     driver.get(f"{url}/demo/world")
     find(driver, "[name=name]").send_keys("before the import")
     press(driver, "form[action$='/marks'] button")
@@ -169,7 +175,7 @@ def use_manage(facts: dict[str, Any], driver: Chrome, opening: str) -> tuple[str
     click(driver, "form[action$=saved] button", "#take")
     home = urlsplit(driver.current_url).path
     credential = Credential(sessdata=facts["sessdata"], bili_jct=facts["bili_jct"])
-    snapshot(driver, posted=True)
+    snapshot(driver, 1, posted=True)
     with SyncClient(base_url=facts["base_url"], credential=credential) as client:
         followings = [one.mid for one in client.relation.iter_followings(HERO)]
         names = ("朋友", "music", "去年的展览")
@@ -182,7 +188,7 @@ def use_manage(facts: dict[str, Any], driver: Chrome, opening: str) -> tuple[str
             with suppress(ResponseCodeException):
                 client.relation.follow(mid)
     driver.get(url + home)
-    snapshot(driver)
+    snapshot(driver, 2)
     driver.get(f"{url}{home}/lists/followings?mutual=no")
     for box in driver.find_elements(By.CSS_SELECTOR, "tbody input[name=chosen]")[:6]:
         driver.execute_script("arguments[0].click()", box)
@@ -196,11 +202,13 @@ def click(driver: Chrome, selector: str, then: str) -> None:
     WebDriverWait(driver, 60).until(lambda one: one.find_elements(By.CSS_SELECTOR, then))
 
 
-def snapshot(driver: Chrome, *, posted: bool = False) -> None:
-    """Take a snapshot on the overview, and wait until it is there."""
+def snapshot(driver: Chrome, number: int, *, posted: bool = False) -> None:
+    """Take the snapshot with this number on the overview, and wait until it is there."""
     if posted:
         driver.execute_script("arguments[0].click()", find(driver, "[name=last_posted]"))
-    click(driver, "form[action$=snapshots] button", "#work.notice")
+    driver.execute_script("arguments[0].click()", find(driver, "form[action$=snapshots] button"))
+    script = "return document.querySelector('#work.notice')?.textContent ?? ''"
+    WebDriverWait(driver, 120).until(lambda one: f" {number} " in one.execute_script(script))
 
 
 def shoot(driver: Chrome, url: str, pages: Mapping[str, str], folder: Path) -> None:
@@ -223,6 +231,8 @@ def shoot(driver: Chrome, url: str, pages: Mapping[str, str], folder: Path) -> N
                             lambda one: one.find_element(By.ID, "answer").text
                         )
                         driver.execute_script("scrollTo(0, 0); document.activeElement.blur()")
+                    if name == "stub":
+                        click(driver, "form[action$='/try'] button", "#tried")
                     file = folder / f"{name}-{width}-{scheme}-{language}.png"
                     file.write_bytes(photograph(driver))
 
@@ -236,7 +246,15 @@ def photograph(driver: Chrome) -> bytes:
     raise RuntimeError(f"no screenshot of {driver.current_url}")
 
 
+def require_font() -> None:
+    """End the process if no font here has Chinese: it would be photographed as empty boxes."""
+    command = ["fc-list", ":lang=zh"]
+    if shutil.which("fc-list") and not subprocess.run(command, capture_output=True).stdout:
+        sys.exit("no font has Chinese characters: install one, such as fonts-wqy-zenhei")
+
+
 def main() -> None:
+    require_font()
     folder = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     with (

@@ -208,7 +208,7 @@ def snapshot(driver: Chrome, number: int, *, posted: bool = False) -> None:
         driver.execute_script("arguments[0].click()", find(driver, "[name=last_posted]"))
     driver.execute_script("arguments[0].click()", find(driver, "form[action$=snapshots] button"))
     script = "return document.querySelector('#work.notice')?.textContent ?? ''"
-    WebDriverWait(driver, 120).until(lambda one: f" {number} " in one.execute_script(script))
+    WebDriverWait(driver, 300).until(lambda one: f" {number} " in one.execute_script(script))
 
 
 def shoot(driver: Chrome, url: str, pages: Mapping[str, str], folder: Path) -> None:
@@ -249,7 +249,7 @@ def photograph(driver: Chrome) -> bytes:
 def require_font() -> None:
     """End the process if no font here has Chinese: it would be photographed as empty boxes."""
     command = ["fc-list", ":lang=zh"]
-    if shutil.which("fc-list") and not subprocess.run(command, capture_output=True).stdout:
+    if shutil.which("fc-list") and not subprocess.check_output(command):
         sys.exit("no font has Chinese characters: install one, such as fonts-wqy-zenhei")
 
 

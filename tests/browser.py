@@ -20,6 +20,11 @@ _AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 LOOKS = [*product((1280, 390), ("light", "dark"), ("en", "zh"))]
 #: 1280 at 200 % zoom is 640.
 _WIDTHS = (390, 640, 1280)
+#: The entries of the navigation that one cannot see.
+_OUTSIDE = """
+return [...document.querySelectorAll("header nav a")]
+  .filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.textContent);
+"""
 #: Everything that axe-core has for WCAG 2.2 AA, and what it calls best practice.
 _RUN_AXE = """
 const done = arguments[arguments.length - 1];
@@ -107,3 +112,5 @@ def examine(driver: Chrome, addresses: Sequence[str]) -> None:
             resize(driver, width)
             wide = driver.execute_script("return document.documentElement.scrollWidth")
             assert wide <= width, (address, width)
+            outside = driver.execute_script(_OUTSIDE)
+            assert not outside, (address, width, outside)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from guanxi.demo.world import HERO
 from guanxi.operations.sessions import Issued, issue
 from guanxi.stores import open_store
 from tools.browser import chromium
-from tools.pages_screenshots import IMAGES, ROOT, find, press, require_font, shoot
+from tools.pages_screenshots import ROOT, find, press, require_font, shoot
 
 _TOKEN = "screenshots-" + "t" * 32
 _SERVE = (
@@ -131,9 +130,7 @@ def main() -> None:
     ):
         home = f"{admin_url}/console"
         use(driver, url, home, issued)
-        shoot(driver, home, {**PAGES, "console-two": f"/two?a={HERO}&b={other}"}, folder)
-    for name in KEPT:
-        shutil.copy(folder / f"{name}.png", IMAGES / f"{name}.png")
+        shoot(driver, home, {**PAGES, "console-two": f"/two?a={HERO}&b={other}"}, folder, KEPT)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 A demo is started and used a little: somebody acts, requests arrive, faults are set. Then each page
 is photographed at 1280 and 390 px, light and dark, in Chinese and English. Those that ``KEPT``
-names are copied to docs/images.
+names are written to docs/images, small.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,8 @@ MANAGE = {
     "manage-plans": "HOME/plans",
     "manage-plan": "PLAN",
 }
+#: Of those of docs/, which are WebP, in percent.
+_QUALITY = 72
 #: The images of docs/.
 KEPT = (
     "start-1280-light-en",
@@ -71,6 +73,8 @@ KEPT = (
     "endpoint-1280-dark-en",
     "requests-1280-light-en",
     "faults-390-light-en",
+    "stub-1280-light-en",
+    "manage-list-1280-light-zh",
     "manage-list-1280-light-en",
     "manage-plan-1280-light-en",
     "manage-difference-1280-dark-en",
@@ -211,8 +215,13 @@ def snapshot(driver: Chrome, number: int, *, posted: bool = False) -> None:
     WebDriverWait(driver, 300).until(lambda one: f" {number} " in one.execute_script(script))
 
 
-def shoot(driver: Chrome, url: str, pages: Mapping[str, str], folder: Path) -> None:
-    """Write the screenshots of pages, each a name and a path below ``url``, into a folder."""
+def shoot(
+    driver: Chrome, url: str, pages: Mapping[str, str], folder: Path, kept: Collection[str]
+) -> None:
+    """Write the screenshots of pages, each a name and a path below ``url``, into a folder.
+
+    Those named in ``kept`` are written to docs/images too, small enough for a page.
+    """
     command = driver.execute_cdp_cmd
     command("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Shanghai"})
     for language in LANGUAGES:
@@ -233,15 +242,18 @@ def shoot(driver: Chrome, url: str, pages: Mapping[str, str], folder: Path) -> N
                         driver.execute_script("scrollTo(0, 0); document.activeElement.blur()")
                     if name == "stub":
                         click(driver, "form[action$='/try'] button", "#tried")
-                    file = folder / f"{name}-{width}-{scheme}-{language}.png"
-                    file.write_bytes(photograph(driver))
+                    look = f"{name}-{width}-{scheme}-{language}"
+                    (folder / f"{look}.png").write_bytes(photograph(driver, format="png"))
+                    if look in kept:
+                        small = photograph(driver, format="webp", quality=_QUALITY)
+                        (IMAGES / f"{look}.webp").write_bytes(small)
 
 
-def photograph(driver: Chrome) -> bytes:
-    """Return the window as a PNG; again if the window was still being resized."""
+def photograph(driver: Chrome, **options: object) -> bytes:
+    """Return the window as an image; again if the window was still being resized."""
     for _ in range(3):
         with suppress(TimeoutException):
-            shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+            shot = driver.execute_cdp_cmd("Page.captureScreenshot", options)
             return b64decode(shot["data"])
     raise RuntimeError(f"no screenshot of {driver.current_url}")
 
@@ -263,7 +275,7 @@ def main() -> None:
         chromium(Path(profile)) as driver,
     ):
         use(facts, driver)
-        shoot(driver, facts["base_url"], PAGES, folder)
+        shoot(driver, facts["base_url"], PAGES, folder, KEPT)
         with (
             tempfile.TemporaryDirectory() as data,
             manage(facts, Path(data)) as opening,
@@ -273,9 +285,7 @@ def main() -> None:
                 name: path.replace("HOME", home).replace("PLAN", plan)
                 for name, path in MANAGE.items()
             }
-            shoot(driver, opening.partition("/open")[0], paths, folder)
-    for name in KEPT:
-        shutil.copy(folder / f"{name}.png", IMAGES / f"{name}.png")
+            shoot(driver, opening.partition("/open")[0], paths, folder, KEPT)
     print(f"{len([*folder.glob('*.png')])} images in {folder}")
 
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome
@@ -135,6 +136,13 @@ def use(facts: dict[str, Any], driver: Chrome) -> None:
                 client.call(name, params)
             except ResponseCodeException as error:
                 print(f"{name}: {error.code}")
+
+
+def clear(facts: dict[str, Any]) -> None:
+    """Remove the faults and stubs, which would let a snapshot fail."""
+    headers = {"Authorization": f"Bearer {facts['emulator_token']}"}
+    with urlopen(Request(f"{facts['emulator_url']}/clear", b"", headers)):
+        pass
 
 
 def find(driver: Chrome, selector: str) -> WebElement:
@@ -276,6 +284,7 @@ def main() -> None:
     ):
         use(facts, driver)
         shoot(driver, facts["base_url"], PAGES, folder, KEPT)
+        clear(facts)
         with (
             tempfile.TemporaryDirectory() as data,
             manage(facts, Path(data)) as opening,

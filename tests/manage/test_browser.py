@@ -97,12 +97,22 @@ def test_work_shows_its_progress_and_is_stopped_and_continued(
     find(browser, "[data-toggle]").click()
     press(browser, "Make a plan")
     wait_for(browser, "Unfollow · 4")
-    slow = manage.service.fault("relation.modify", delay=3.0, after=1)
+    slow = manage.service.fault("relation.modify", delay=4.0, after=1)
     press(browser, "Apply now")
     WebDriverWait(browser, 20).until(
         lambda _: browser.find_elements(By.CSS_SELECTOR, "#work progress[value='1']")
     )
-    press(browser, "Stop")
+    # The part of the page is renewed while the button has the focus.
+    browser.execute_script(
+        "const work = document.querySelector('#work'); work.dataset.old = '1';"
+        "work.querySelector('button').focus(); work.dispatchEvent(new CustomEvent('renewed'))"
+    )
+    WebDriverWait(browser, 20).until(
+        lambda _: browser.find_elements(By.CSS_SELECTOR, "#work:not([data-old]) button")
+    )
+    stop = browser.switch_to.active_element
+    assert stop.text == "Stop"
+    stop.send_keys(Keys.ENTER)
     wait_for(browser, "it can go on at any time")
     done = len(manage.service.requests_to("relation.modify"))
     assert 0 < done < 4

@@ -109,7 +109,7 @@ def examine(driver: Chrome, addresses: Sequence[str]) -> None:
     """Assert for each page that it is accessible, fits, prints, and shows names as text.
 
     The browser must be on a page of their host. In the short form each page is examined in one
-    look, each look with a page, and every third page with the tab key; in the long form all of it.
+    look, each look with a page, and every sixth page with the tab key; in the long form all of it.
     """
     assert len(addresses) >= len(LOOKS)
     for number, address in enumerate(addresses):
@@ -130,7 +130,7 @@ def examine(driver: Chrome, addresses: Sequence[str]) -> None:
             assert "\u202e" not in text, look
             assert title != "x", look
             assert not images, look
-        if LONG or number % 3 == 0:
+        if LONG or number % 6 == 3:
             driver.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
             unseen = unseen_stops(driver)
             assert not unseen, (address, unseen)

@@ -9,11 +9,12 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser import examine, messages
+from tests.browser import examine, messages, prefer, resize, violations
 from tests.console.operated import TOKEN, Operated
 from tests.console.test_console_pages import HOSTILE, PAGES
 from tests.console.test_console_work import EDGES
 from tests.console.test_demo_browser import find, press, waiting
+from tests.counts import count
 
 pytestmark = pytest.mark.browser
 

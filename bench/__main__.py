@@ -16,7 +16,7 @@ from statistics import median
 import msgspec
 from msgspec.structs import replace
 
-from bench import cold, growth, heavy, holds, library, postgres, reads, sdk, writes
+from bench import cold, growth, heavy, holds, library, pages, postgres, reads, sdk, writes
 from bench.graph import QUICK, Recipe, cached_graph, too_sparse
 from bench.lines import Bench, Line, Result, Skipped, Wrong, measure
 from bench.machine import CACHE, LOG, PROFILE, cores
@@ -31,6 +31,7 @@ LINES: tuple[Line, ...] = (
     *postgres.LINES,
     *heavy.LINES,
     *holds.LINES,
+    *pages.LINES,
 )
 
 

@@ -213,6 +213,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "docs/limits.md": partial(document, "limits"),
     "docs/codes.md": partial(document, "codes"),
     "docs/user-module.md": partial(document, "user_module"),
+    "docs/zh/user-module.md": partial(document, "user_module_in_chinese"),
     "docs/coming-from-bilibili-api.md": partial(document, "coming_from"),
     "docs/cli.md": partial(document, "cli", "en"),
     "docs/cli.zh-CN.md": partial(document, "cli", "zh"),

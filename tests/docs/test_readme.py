@@ -140,7 +140,8 @@ def test_test_files_named_in_a_page_exist(document: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]]
+    "document",
+    [path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]],
 )
 def test_relative_links_point_to_existing_files(document: Path) -> None:
     text = (ROOT / document).read_text("utf-8")

@@ -253,7 +253,7 @@ def page(stem: str) -> str:
     doc = inspect.cleandoc(import_module(module.path).__doc__ or "")
     lines = [NOTE + f"# {module.title}", "", f"`import {module.path}`", "", _markdown(doc), ""]
     if stem == "exceptions":
-        return "\n".join([*lines, *_errors()]) + "\n"
+        return "\n".join([*lines, *_errors()]).rstrip() + "\n"
     for entry in entries(stem):
         lines += _shown(entry)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
@@ -269,6 +269,10 @@ def _errors() -> Iterator[str]:
             shown = str(number or "")
             said = " ".join(entry.doc.split("\n\n")[0].split())
             yield f"| `{entry.name}` | {shown} | {_inline(said)} |"
+    yield ""
+    for entry in entries("exceptions"):
+        if entry.kind != "class":
+            yield from _shown(entry)
 
 
 def _shown(entry: Entry) -> Iterator[str]:
@@ -379,6 +383,7 @@ def _fields(value: type) -> Iterator[str]:
     yield ""
 
 
+@functools.cache
 def _comments(value: type) -> dict[str, str]:
     found: dict[str, str] = {}
     gathered: list[str] = []

@@ -23,6 +23,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from guanxi.text import Language
+from tools import forks
 
 _DOCS = Path(__file__).parents[1] / "docs"
 PAGE = _DOCS / "tools.md"
@@ -176,7 +177,7 @@ def session(language: Language = "en", *, demo: bool = True) -> Iterator[Shell]:
 
     Without ``demo`` there is none, and nobody is signed in.
     """
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home, forks.commands() as programs:
         folder = Path(home, "demo")
         folder.mkdir()
         environment = {
@@ -186,7 +187,7 @@ def session(language: Language = "en", *, demo: bool = True) -> Iterator[Shell]:
         }
         environment |= {
             "HOME": home,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
             "GUANXI_LANG": language,
         }

@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 _CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.M | re.S)
 #: The target of a link or of a picture, in Markdown or in HTML.
 _TARGET = re.compile(r"(?<=\]\()([^)\s]+)(?=\))|(?<=src=\")([^\"]+)|(?<=srcset=\")([^\"]+)")
+#: The end of a line within a Chinese sentence, which a browser would show as a space.
+_WRAPPED = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])")
 _PICTURES = {".png", ".svg", ".webp", ".gif", ".jpg"}
 _TAGS = {
     ".py": "python",
@@ -88,7 +90,8 @@ class Stage:
         return "".join([*written, self._with_links(text[position:], source)])
 
     def _with_links(self, text: str, source: str) -> str:
-        return _TARGET.sub(lambda found: self._target(found[0], source), text)
+        text = _TARGET.sub(lambda found: self._target(found[0], source), text)
+        return _WRAPPED.sub("", text)
 
     def _target(self, target: str, source: str) -> str:
         """Return a link's target for the site."""

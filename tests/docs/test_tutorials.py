@@ -13,8 +13,8 @@ import pytest
 from tools.tools_page import PAGE, PAGES, language_of, masked, page
 
 OTHERS = [path for path in PAGES if path != PAGE]
-#: In the short form, those that need no demo; docs/tools.md runs the commands of the others.
-SHORT = {"fastapi.md", "risk-control.md"}
+#: In the short form, the one that needs no demo; others run the commands of the rest.
+SHORT = {"risk-control.md"}
 
 
 def marked(path: Path) -> object:

@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from guanxi import stores
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import shown, text
-from guanxi.cli.store.copies import backup, restore
+from guanxi.cli.store.copies import backed_up, backup, restore
 from guanxi.cli.store.exporting import exports
 from guanxi.cli.store.importing import app as imports
 from guanxi.cli.store.info import info
@@ -32,7 +32,7 @@ from guanxi.cli.terminal import note, say
 from guanxi.operations import admin_tokens
 from guanxi.stores import copy, open_store, redacted
 from guanxi.stores.port import Store, StoreError
-from guanxi.stores.port.info import CHECKED, note_of_check
+from guanxi.stores.port.info import CHECKED, note_of_time
 from guanxi.text import Text
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.add_typer(imports, name="import")
 app.add_typer(exports, name="export")
 app.add_typer(changes, name="changes")
 app.command()(backup)
+app.command()(backed_up)
 app.command()(restore)
 app.command()(info)
 
@@ -252,6 +253,10 @@ def _reporter(progress: Progress, label: str) -> copy.Progress:
     return report
 
 
+#: What a check looks at, on a terminal.
+_PART = SpinnerColumn(), TextColumn("{task.percentage:>3.0f}% {task.description}")
+
+
 @in_chinese("""检查整个库的全部约束。
 
     每处错误输出一行；如有错误，退出状态为 1；否则记下检查的时间。未能检查完时为 3，如失去服务器。
@@ -267,15 +272,20 @@ def check(store: StoreOption = DEFAULT_STORE) -> None:
 
     async def print_faults(opened: Store) -> tuple[int, int]:
         count = 0
-        async for fault in opened.check():
-            count += 1
-            say(f"{fault.invariant}: {fault.detail}")
+        console = Console(stderr=True, markup=False)
+        with Progress(*_PART, console=console, disable=not console.is_terminal) as progress:
+            task = progress.add_task(text("检查", "checking"), total=1)
+            async for fault in opened.check(
+                lambda what, share: progress.update(task, description=what, completed=share)
+            ):
+                count += 1
+                say(f"{fault.invariant}: {fault.detail}")
         ahead = 0
         async for edge in opened.edges():
             ahead += edge.time > now
         if not count:
             with suppress(StoreError):  # the disk may be full: the check is done all the same
-                await opened.put_note(CHECKED, note_of_check(int(time.time())))
+                await opened.put_note(CHECKED, note_of_time(int(time.time())))
         return count, ahead
 
     with unfinished(_CHECK_AGAIN):

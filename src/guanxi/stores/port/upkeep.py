@@ -7,6 +7,7 @@ from typing import Protocol
 
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import Session
+from guanxi.stores.looking import Looking
 from guanxi.stores.port.info import StoreInfo
 from guanxi.stores.port.rows import (
     About,
@@ -158,9 +159,10 @@ class Upkeep(Protocol):
         Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
-    def check(self) -> AsyncIterator[Fault]:
+    def check(self, looking: Looking | None = None) -> AsyncIterator[Fault]:
         """Check every stored row; yield each broken invariant.
 
+        ``looking`` is called, on any thread, with what is looked at and the share that is done.
         Raise StoreUnavailable if the read fails.
         """
 

@@ -1,4 +1,4 @@
-"""The documentation site: its pages, what it is built from, and its search, typed in a browser.
+"""The documentation site: its pages, their links and docstrings, and its search in a browser.
 
 ``make docs`` builds it, and fails for a warning, a dead link or an outside address.
 """

@@ -383,8 +383,15 @@ def _fields(value: type) -> Iterator[str]:
     yield ""
 
 
-@functools.cache
 def _comments(value: type) -> dict[str, str]:
+    """Return the comments of a class's fields in its source, by name."""
+    return _comments_of(f"{value.__module__}:{value.__qualname__}")
+
+
+@functools.cache
+def _comments_of(place: str) -> dict[str, str]:
+    path, _, name = place.partition(":")
+    value = functools.reduce(getattr, name.split("."), import_module(path))
     found: dict[str, str] = {}
     gathered: list[str] = []
     for line in textwrap.dedent(inspect.getsource(value)).splitlines():

@@ -19,7 +19,7 @@ comma := ,
 PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stranger plugins others-if-possible demo clients bench test test-citus test-long \
+.PHONY: help setup docs docs-serve stranger plugins others-if-possible demo clients bench test test-citus test-long \
 	kills fuzz soak lint format types imports generate screenshots lock clean \
 	secrets audit sbom
 
@@ -204,10 +204,26 @@ audit: .venv-audit/.locked ## look up known advisories against the locked versio
 sbom: setup ## write dist/guanxi.cdx.json, a bill of materials (ARGS=LOCK: of another lock file)
 	$(BIN)/python -m tools.sbom $(ARGS)
 
+# --- the documentation ---
+
+.venv-docs/.locked: requirements/docs.lock
+	@echo "setting up .venv-docs"
+	@{ $(PYTHON) -m venv .venv-docs && \
+		.venv-docs/bin/python -m pip install $(PIP_FLAGS) --require-hashes \
+			-r requirements/docs.lock; } || { rm -rf .venv-docs; exit 1; }
+	@touch $@
+
+docs: setup .venv-docs/.locked ## build the documentation site into build/site, and check its links
+	@$(BIN)/python -m tools.site .venv-docs/bin/zensical
+
+docs-serve: setup .venv-docs/.locked ## build the documentation site and serve it (ARGS=PORT)
+	@exec $(BIN)/python -m tools.site --serve $(ARGS) .venv-docs/bin/zensical
+
 # --- making files that are committed ---
 
-generate: setup ## rewrite the generated files
+generate: setup ## rewrite the generated files, and the outputs that pages show
 	$(BIN)/python -m tools.generate $(ARGS)
+	$(BIN)/python -m tools.tools_page
 
 .venv-lock/.locked: Makefile
 	@$(PYTHON) -m venv .venv-lock
@@ -224,6 +240,7 @@ lock: .venv-lock/.locked ## rewrite the lock files (newer versions: ARGS=--upgra
 	$(LOCK) pyproject.toml --extra testing --group plugins -o requirements/plugins.lock
 	$(LOCK) pyproject.toml --extra service --extra files --extra postgres -o requirements/image.lock
 	$(LOCK) --group build -o requirements/build.lock
+	$(LOCK) --group docs -o requirements/docs.lock
 	$(LOCK) --group fuzz -o requirements/fuzz.lock
 	$(LOCK) pyproject.toml --all-extras --group bench --group stranger -o requirements/bench.lock
 	@! grep -nE '://|^-' requirements/*.lock || { \
@@ -234,7 +251,7 @@ screenshots: setup ## photograph the pages for people (into build/screenshots, t
 	@exec $(BIN)/python -m tools.console_screenshots $(ARGS)
 
 clean: ## remove environments, caches and what a test run leaves
-	rm -rf .venv .venv-audit .venv-bench .venv-stranger .venv-plugins .venv-lock \
+	rm -rf .venv .venv-audit .venv-bench .venv-docs .venv-stranger .venv-plugins .venv-lock \
 		.venv-fuzz .fuzz bench/.cache .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.schemathesis .coverage .coverage.* htmlcov build dist
 	find bench src tests tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

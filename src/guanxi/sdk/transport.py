@@ -66,7 +66,7 @@ class Transport(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection. Closing again does nothing; must not raise."""
         ...
 
 
@@ -82,7 +82,7 @@ class SyncTransport(Protocol):
         ...
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection. Closing again does nothing; must not raise."""
         ...
 
 
@@ -95,13 +95,19 @@ ASGIApplication = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 class ASGITransport:
     """An async transport that passes requests to an ASGI application in this process.
 
-    It does not run the application's lifespan events; the creator of the application has to.
+    ``application`` gets each request as an ASGI scope. Its lifespan events are not run: whoever
+    created it has to.
     """
 
     def __init__(self, application: ASGIApplication) -> None:
         self._application = application
 
     async def send(self, request: Request) -> Response:
+        """Pass ``request`` to the application and return its response.
+
+        Raise ``TimeoutException`` after ``request.timeout`` seconds, and what the application
+        raises.
+        """
         parts = urlsplit(request.url)
         scope = {
             "type": "http",
@@ -149,4 +155,4 @@ class ASGITransport:
         return Response(start["status"], dict(headers), body, cookies)
 
     async def close(self) -> None:
-        """Do nothing: there are no connections."""
+        """Do nothing: there are no connections. Raises nothing."""

@@ -312,14 +312,14 @@ class Client:
         return await self._run(conversation.nav(self._account(credential), self._settings))
 
     async def access_id(self, mid: int) -> str | None:
-        """Return the access id in the page of an account's space, None if the page has none.
+        """Return the access id in the page of the space of ``mid``, None if the page has none.
 
         See ``space.access_id``, also for the errors.
         """
         return await self._access_id(checked(SPACE_PAGE, {"mid": mid})["mid"])
 
     async def sign_in(self, key: str) -> Credential | None:
-        """Wait for a QR sign-in and return its credential, None if the QR code expires.
+        """Wait for the QR sign-in ``key``; return its credential, None if the QR code expires.
 
         See ``login.qr_wait``, also for the errors.
         """

@@ -6,7 +6,7 @@ fails; those that have the name of the changed module or import it come first. A
 notices survives: it is printed with its line, to be killed by a new test or explained in
 docs/reliability.md.
 
-    python -m tools.mutants --seed 7 --each 20          # 20 of each room, in two processes
+    python -m tools.mutants --seed 7 --each 20          # 20 of each room
     python -m tools.mutants --seed 7 --each 20 --only sdk:3,sdk:11   # some of them again
     python -m tools.mutants --seed 7 --each 20 --list   # only show them
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import os
 import random
 import re
@@ -24,27 +25,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import traceback
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from queue import Queue
 from typing import NamedTuple
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 #: The tests of each room, in the order in which they run.
 ROOMS = {
-    "graph": ["tests/graph", "tests/stores/test_machine.py", "tests/service/test_acts.py",
-              "tests/service/test_lists.py", "tests/embed"],
+    "graph": ["tests/graph", "tests/stores/test_machine.py", "tests/service/test_acts.py"],
     "accounts": ["tests/accounts", "tests/service/test_auth.py", "tests/service/test_login.py",
-                 "tests/stores/test_accounts.py", "tests/service/test_secrets.py",
-                 "tests/service/test_admin_accounts.py", "tests/service/test_rotation.py"],
-    "contract": ["tests/contract", "tests/sdk/test_wire.py", "tests/documents", "tests/sdk",
-                 "tests/service", "tests/end_to_end/test_every_endpoint.py"],
-    "service": ["tests/service", "tests/embed/test_mounted.py", "tests/console"],
-    "stores": ["tests/stores", "tests/embed", "tests/service/test_lists.py"],
-    "sdk": ["tests/sdk", "tests/user", "tests/end_to_end/test_whole_lists.py"],
+                 "tests/stores/test_accounts.py", "tests/service/test_secrets.py"],
+    "contract": ["tests/contract", "tests/sdk/test_wire.py", "tests/documents", "tests/user",
+                 "tests/service/test_bad_input.py", "tests/service/test_documented.py"],
+    "service": ["tests/service", "tests/embed/test_mounted.py"],
+    "stores": ["tests/stores"],
+    "sdk": ["tests/sdk", "tests/user"],
 }  # fmt: skip
 #: Generated from `aio`; needs a Citus cluster.
 LEFT_OUT = ("sdk/sync/", "stores/postgresql/citus.py")
@@ -300,28 +299,33 @@ def drawn(seed: int, each: int) -> dict[str, Mutant]:
     return chosen
 
 
-def tests_of(room: str, mutant: Mutant) -> list[str]:
-    """Return the files of tests to run, the likeliest to fail first."""
-    files: list[Path] = []
+def files_to_run(room: str, mutant: Mutant, *, near: bool) -> list[str]:
+    """Return the files of tests to run, the likeliest to fail first.
+
+    They are those that import the module, those of the room that have a word of its name, and
+    the others of the room unless ``near``.
+    """
+    room_files: set[Path] = set()
     for name in ROOMS[room]:
         path = ROOT / name
-        files += sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
+        room_files.update(path.rglob("test_*.py") if path.is_dir() else [path])
     module = Path(mutant.file)
     dotted = ".".join(module.with_suffix("").parts[1:])
     imported = f"from {dotted.rpartition('.')[0]} import {module.stem}"
     words = {word.rstrip("s") for word in re.split(r"[_/]", module.stem) if len(word) > 2}
     engine = {"sqlite", "postgresql"} & set(module.parts)
-
-    def far(path: Path) -> int:
+    scores: dict[str, int] = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
         own = {word.rstrip("s") for word in path.stem.split("_")}
-        score = 4 * len(own & words)
         text = path.read_text("utf-8")
-        score += 3 * (dotted in text or imported in text)
-        score += bool(engine & own)
-        return -score
-
-    unique = list(dict.fromkeys(files))
-    return [path.relative_to(ROOT).as_posix() for path in sorted(unique, key=far)]
+        score = 3 * (dotted in text or imported in text)
+        if path in room_files:
+            score += 1 + 4 * len(own & words) + bool(engine & own)
+        if score:
+            scores[path.relative_to(ROOT).as_posix()] = score
+    least = 3 if near and max(scores.values()) >= 3 else 1
+    found = sorted(scores, key=lambda path: -scores[path])
+    return [path for path in found if scores[path] >= least]
 
 
 def _copy(folder: Path) -> None:
@@ -350,40 +354,68 @@ def _put(path: Path, text: str) -> None:
     os.utime(path, (moment, moment))
 
 
+def _warm() -> None:
+    """Import what every run of tests needs, so that a forked process has it already."""
+    for name in ("apsw", "asyncpg", "hypothesis", "jinja2", "msgspec", "pytest", "starlette",
+                 "typer", "rich.console", "uvicorn"):  # fmt: skip
+        importlib.import_module(name)
+
+
 def _pytest(folder: Path, *arguments: str) -> tuple[int, str] | None:
     """Run pytest in a copy; return its exit code and what it printed, None if it takes too long."""
-    environment = os.environ | {
-        "GUANXI_TEST": "short",
-        "PYTHONPATH": f"{folder / 'src'}:{folder}",
-        "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / ".hypothesis"),
-    }
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not long and not browser",
-         "--tb=line", "--no-header", "-rfE", *arguments],
-        cwd=folder, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
-    try:
-        output, _ = process.communicate(timeout=SECONDS)
-    except subprocess.TimeoutExpired:
+    log = folder / ".mutants.log"
+    process = os.fork()
+    if process == 0:
+        os.setsid()
+        with log.open("wb") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        os.chdir(folder)
+        os.environ |= {
+            "GUANXI_TEST": "short",
+            "PYTHONPATH": f"{folder / 'src'}:{folder}",
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / ".hypothesis"),
+        }
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        sys.path[:0] = [str(folder / "src"), str(folder)]
+        for name in [*sys.modules]:
+            if name.partition(".")[0] in {"guanxi", "tests", "tools"}:
+                del sys.modules[name]
+        code = 99
+        try:
+            code = pytest.main(
+                ["-q", "-x", "-m", "not long and not browser", "--tb=line", "--no-header", "-rfE",
+                 "-W", "ignore::pytest.PytestAssertRewriteWarning",
+                 f"--rootdir={folder}", *arguments]
+            )  # fmt: skip
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    deadline = time.monotonic() + SECONDS
+    ended, status = 0, 0
+    while not ended and time.monotonic() < deadline:
+        ended, status = os.waitpid(process, os.WNOHANG)
+        time.sleep(0.05)
+    with suppress(ProcessLookupError):  # the servers of the tests too
+        os.killpg(process, signal.SIGKILL)
+    if not ended:
+        os.waitpid(process, 0)
         return None
-    finally:
-        with suppress(ProcessLookupError):  # the servers of the tests too
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    return process.returncode, output
+    return os.waitstatus_to_exitcode(status), log.read_text("utf-8", "replace")
 
 
-def _tried(folder: Path, room: str, mutant: Mutant) -> tuple[str, str]:
+def _tried(folder: Path, room: str, mutant: Mutant, *, near: bool) -> tuple[str, str]:
     """Return what came of a mutant, and which test says so.
 
-    "killed" if a test failed that passes without the change, or if the tests took too long;
-    "survived" if none failed; "doubtful" if the test fails without the change too.
+    "killed" if a test failed that passes without the change (not tried if ``near``), or if the
+    tests took too long; "survived" if none failed; "doubtful" if the test fails without it too.
     """
     path = folder / mutant.file
     original = (ROOT / mutant.file).read_text("utf-8")
-    tests = tests_of(room, mutant)
+    tests = files_to_run(room, mutant, near=near)
     if room == "stores" and {"sqlite", "postgresql"} & set(path.parts):
         tests += ["-k", "not postgresql" if "sqlite" in path.parts else "not sqlite"]
     _put(path, changed(original, mutant))
@@ -396,33 +428,13 @@ def _tried(folder: Path, room: str, mutant: Mutant) -> tuple[str, str]:
     code, output = done
     if code == 0:
         return "survived", output.strip().splitlines()[-1]
-    failed = re.findall(r"^(?:FAILED|ERROR) .*|^E .*", output, re.M)
+    failed = re.findall(r"^(?:FAILED|ERROR) .*", output, re.M)
     why = failed[0] if failed else output.strip()[-300:]
+    if near:
+        return "killed", why
     again = _pytest(folder, *tests, "--last-failed", "--last-failed-no-failures", "none")
     is_sound = again is not None and again[0] in {0, 5}
     return ("killed" if is_sound else "doubtful"), why
-
-
-def _run(chosen: dict[str, Mutant], processes: int) -> Iterator[tuple[str, str, str, float]]:
-    with tempfile.TemporaryDirectory(prefix="mutants-") as place:
-        folders: Queue[Path] = Queue()
-        for number in range(processes):
-            folder = Path(place) / str(number)
-            _copy(folder)
-            folders.put(folder)
-
-        def one(name: str) -> tuple[str, str, str, float]:
-            folder = folders.get()
-            began = time.monotonic()
-            try:
-                state, why = _tried(folder, name.partition(":")[0], chosen[name])
-            finally:
-                folders.put(folder)
-            return name, state, why, time.monotonic() - began
-
-        with ThreadPoolExecutor(processes) as pool:
-            for done in as_completed([pool.submit(one, name) for name in chosen]):
-                yield done.result()
 
 
 def main() -> None:
@@ -431,7 +443,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
     parser.add_argument("--each", type=int, default=20, help="mutants of each room")
     parser.add_argument("--only", default="", help="names of some of them, as sdk:3,graph")
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--near", action="store_true", help="only the nearest tests: quick")
     parser.add_argument("--list", action="store_true", help="only show them")
     arguments = parser.parse_args()
     chosen = drawn(arguments.seed, arguments.each)
@@ -449,14 +461,22 @@ def main() -> None:
         for name, mutant in chosen.items():
             print(f"{name:12} {mutant}")
         return
+    _warm()
     survivors: list[str] = []
-    for name, state, why, seconds in _run(chosen, arguments.processes):
-        print(f"{state:11} {name:12} {seconds:5.0f} s  {chosen[name]}", flush=True)
-        print(f"            {why[:200]}", flush=True)
-        if state != "killed":
-            survivors.append(name)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as place:
+        folder = Path(place)
+        _copy(folder)
+        for name, mutant in chosen.items():
+            began = time.monotonic()
+            state, why = _tried(folder, name.partition(":")[0], mutant, near=arguments.near)
+            seconds = time.monotonic() - began
+            print(
+                f"{state:9} {name:12} {seconds:4.0f} s  {mutant}\n          {why[:200]}", flush=True
+            )
+            if state != "killed":
+                survivors.append(name)
     print(f"\n{len(chosen) - len(survivors)} of {len(chosen)} killed; survived:")
-    for name in sorted(survivors):
+    for name in survivors:
         print(f"  {name:12} {chosen[name]}")
 
 

@@ -98,17 +98,17 @@ bench: .venv-bench/.locked ## measure guanxi against bare parts and peers (minut
 soak: setup ## load a service for ten minutes, check each response (ARGS: minutes store, overload, idle)
 	PYTHONPATH=src $(BIN)/python -m tools.soak $(ARGS)
 
-# $(call shared,COMMAND): run the tests in three runs that share the files (tests/claims.py), as two
-# leave processors idle while they wait; print the logs of the second and third when all are done,
-# then the slowest twenty tests of all three.
+# $(call shared,COMMAND): run the tests in four runs that share the files (tests/claims.py), as two
+# leave processors idle while they wait; print the logs of the other three when all are done, then
+# the slowest twenty tests of all.
 define shared
 	@folder=$$(mktemp -d) || exit 1; trap 'rm -rf "$$folder"' EXIT; mkdir "$$folder/claims"; \
 	run() { $(1) -p tests.claims --claims="$$folder/claims" --begin=$$1; }; \
-	run middle >"$$folder/2.log" 2>&1 & second=$$!; \
-	run last >"$$folder/3.log" 2>&1 & third=$$!; \
+	others=; for one in third middle last; do \
+		run $$one >"$$folder/$$one.log" 2>&1 & others="$$others $$!"; done; \
 	run first; failed=$$?; \
-	for one in $$second $$third; do wait $$one || failed=1; done; \
-	cat "$$folder/2.log" "$$folder/3.log"; echo; echo "the slowest twenty, in seconds:"; \
+	for one in $$others; do wait $$one || failed=1; done; \
+	cat "$$folder"/*.log; echo; echo "the slowest twenty, in seconds:"; \
 	cat "$$folder"/claims/*.seconds | sort -rn | head -n 20; exit $$failed
 endef
 

@@ -2,9 +2,9 @@
 
 A run claims its next file by creating a file in the folder that ``--claims`` names, which must be
 empty when the first run starts. A run goes through the files from the first to the last, with
-``--begin=last`` from the last to the first, and with ``--begin=middle`` from the middle to the last
-and then from the first. So all end at about the same time, whatever the files cost, and tests of
-one folder mostly share their session fixtures.
+``--begin=last`` from the last to the first, and with ``--begin=third`` or ``--begin=middle`` from
+there to the last and then from the first. So all end at about the same time, whatever the files
+cost, and tests of one folder mostly share their session fixtures.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pytest
 #: By the value of ``--begin``: the order in which a run claims files.
 ORDERS: dict[str, Callable[[list[Path]], list[Path]]] = {
     "first": lambda paths: paths,
+    "third": lambda paths: paths[len(paths) // 3 :] + paths[: len(paths) // 3],
     "middle": lambda paths: paths[len(paths) // 2 :] + paths[: len(paths) // 2],
     "last": lambda paths: paths[::-1],
 }

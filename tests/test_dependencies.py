@@ -119,7 +119,7 @@ def test_a_package_without_a_row_or_a_cell_is_found() -> None:
 
 def test_no_row_is_left_over() -> None:
     """Except of tools that the Makefile installs, of what comes with another package, of a file."""
-    assert PAGE.keys() - set(direct()) == {"pyyaml", "uv", "pip-audit", "axe-core"}
+    assert PAGE.keys() - set(direct()) == {"pyyaml", "pip-audit", "axe-core"}
 
 
 def test_the_sdk_has_two_dependencies() -> None:

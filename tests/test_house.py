@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "console": {
         *("text", "contract", "accounts", "world", "stores", "operations", "service", "emulator"),
-        *("demo", "web", "graph", "_version"),
+        *("demo", "web", "graph", "files", "_version"),
     },
     "testing": {
         *("contract", "graph", "accounts", "world", "stores", "operations", "service", "emulator"),

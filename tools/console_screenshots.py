@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
 
 from guanxi import Credential, ResponseCodeException, SyncClient
 from guanxi.accounts.secrets import TokenKind
@@ -43,6 +45,8 @@ PAGES = {
     "console-changes": "/changes?oldest=1",
     "console-audit": "/audit",
     "console-check": "/check",
+    "console-import": "/import",
+    "console-copies": "/copies",
     "console-overview": "/",
 }
 #: The images of docs/.
@@ -51,6 +55,7 @@ KEPT = (
     "console-account-1280-dark-en",
     "console-two-1280-light-en",
     "console-accounts-390-light-en",
+    "console-preview-1280-light-en",
 )
 
 
@@ -120,6 +125,36 @@ def use(driver: Chrome, url: str, home: str, issued: Issued) -> None:
     press(driver, "form[action$='/edit'] button")
 
 
+def work(driver: Chrome, home: str, folder: Path) -> str:
+    """Check, back up and export the store by the pages, and upload a file; return its path."""
+    for page, form, done in (
+        ("check", "form[action$='/check'] button", "#work .notice.done"),
+        ("copies", "form[action$='/backup'] button", "a[href*='/backup-']"),
+        ("copies", "form[action$='/export'] button", "a[href*='/edges-']"),
+    ):
+        driver.get(f"{home}/{page}")
+        driver.execute_script("arguments[0].click()", find(driver, form))
+        shown(driver, done)
+    rows = [f"{3 + number},{HERO},{1_700_000_000 + number}" for number in range(40)]
+    rows[11], rows[29] = "Ada,3,1700000011", "32,33,tomorrow"
+    file = folder / "followers-2025.csv"
+    file.write_text("\n".join(["fan,star,since", *rows, ""]))
+    driver.get(f"{home}/import")
+    find(driver, "[name=file]").send_keys(str(file))
+    driver.execute_script("arguments[0].click()", find(driver, "form[enctype] button"))
+    shown(driver, "[name='column.follower']")
+    for column, name in (("follower", "fan"), ("followed", "star"), ("time", "since")):
+        find(driver, f"[name='column.{column}'] option[value={name}]").click()
+    driver.execute_script("arguments[0].click()", find(driver, "button[value=preview]"))
+    shown(driver, "#would")
+    return driver.current_url.removeprefix(home)
+
+
+def shown(driver: Chrome, selector: str) -> None:
+    """Wait until a page, which renews itself, has an element."""
+    WebDriverWait(driver, 60).until(lambda one: one.find_elements(By.CSS_SELECTOR, selector))
+
+
 def main() -> None:
     folder = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
@@ -130,7 +165,9 @@ def main() -> None:
     ):
         home = f"{admin_url}/console"
         use(driver, url, home, issued)
-        shoot(driver, home, {**PAGES, "console-two": f"/two?a={HERO}&b={other}"}, folder)
+        preview = work(driver, home, Path(place))
+        more = {"console-two": f"/two?a={HERO}&b={other}", "console-preview": preview}
+        shoot(driver, home, {**PAGES, **more}, folder)
     for name in KEPT:
         shutil.copy(folder / f"{name}.png", IMAGES / f"{name}.png")
 

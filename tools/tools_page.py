@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tools import forks
+
 PAGE = Path(__file__).parents[1] / "docs" / "tools.md"
 _BLOCK = re.compile(r"^```(console|python)\n(.*?)(?=^```$)", re.M | re.S)
 #: How a Python program begins that the page's commands run.
@@ -156,7 +158,7 @@ def _run(block: str, run: Shell) -> str:
 @contextmanager
 def session() -> Iterator[Shell]:
     """Yield a shell that is signed in to a demo of its own, whose store is in its folder."""
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home, forks.commands() as programs:
         folder = Path(home, "demo")
         folder.mkdir()
         environment = {
@@ -166,7 +168,7 @@ def session() -> Iterator[Shell]:
         }
         environment |= {
             "HOME": home,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
             "GUANXI_LANG": "en",
         }

@@ -8,6 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tests import postgres
@@ -65,6 +66,23 @@ def test_a_store_is_replaced_only_once_its_name_is_typed(tmp_path: Path) -> None
     assert "2" in error_of("account", "show", 2, "--store", path)
     assert guanxi(*restore, "--force", "--yes", "--discard").returncode == 0
     assert [name for name in os.listdir(tmp_path) if "replaced" in name] == [Path(aside).name]
+
+
+def test_the_store_notes_its_last_backup(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    output_of("account", "add", 1, "--store", path)
+    assert "last backup: never" in output_of("store", "info", "--store", path)
+    made(path)
+    backed_up = json.loads(output_of("store", "info", "--json", "--store", path))["backed_up"]
+    assert abs(backed_up - time.time()) < 60
+    output_of("store", "backed-up", "--store", path)
+    entries = [
+        json.loads(line) for line in output_of("admin", "audit", "--store", path).splitlines()
+    ]
+    assert [(one["what"], one["status"]) for one in entries[:2]] == [
+        ("store backed-up", 0),
+        ("store backup", 0),
+    ]
 
 
 def test_texts_are_in_the_language_of_the_user(tmp_path: Path) -> None:

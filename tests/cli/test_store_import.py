@@ -48,6 +48,19 @@ def test_a_dry_run_without_a_store_creates_none(missing: str, tmp_path: Path, wh
 
 
 @pytest.mark.parametrize("what", FILES)
+def test_an_import_is_in_the_audit_log(tmp_path: Path, what: str) -> None:
+    file, store = tmp_path / "in.csv", tmp_path / "s.db"
+    file.write_text(FILES[what])
+    output_of("store", "import", what, file, "--store", store)
+    file.write_text(FILES[what] + BAD[what])
+    error_of("store", "import", what, file, "--store", store)
+    *later, entry = map(json.loads, output_of("admin", "audit", "--store", store).splitlines())
+    assert (entry["what"], entry["status"]) == (f"store import {what}", 0)
+    assert entry["detail"] == "read 3, new 2, repeated 1"
+    assert [one["status"] for one in later] == [1] * len(later), "the second changed nothing"
+
+
+@pytest.mark.parametrize("what", FILES)
 def test_a_dry_run_into_a_missing_folder_is_refused(tmp_path: Path, what: str) -> None:
     file = tmp_path / "in.csv"
     file.write_text(FILES[what])

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
+from tests import postgres
 from tests.cli.runner import COMMAND, ENGLISH
 from tests.console.operated import Operated, operated
 from tests.console.visitor import Demo
@@ -45,8 +47,13 @@ def demo(_started: Demo) -> Demo:
     return _started
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
-    """A service with a console, whose store the tests of a module share."""
-    with operated(tmp_path_factory.mktemp("console")) as one:
-        yield one
+@pytest.fixture(scope="module", params=["sqlite"])
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operated]:
+    """A service with a console and a store, which the tests of a module share; see ``on_both``."""
+    with ExitStack() as stack:
+        store = str(tmp_path_factory.mktemp("console") / "store.db")
+        if request.param == "postgresql":
+            store = stack.enter_context(postgres.schema())
+        yield stack.enter_context(operated(store))

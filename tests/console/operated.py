@@ -11,8 +11,9 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple, TypeVar
+
+import pytest
 
 from guanxi.accounts.account import Card
 from guanxi.accounts.administrators import Scope
@@ -26,22 +27,29 @@ from tests.console.visitor import Visitor
 
 T = TypeVar("T")
 
+#: Runs a test on a store in a file, and on one on a server: the fixture ``service``.
+on_both = pytest.mark.parametrize("service", ["sqlite", "postgresql"], indirect=True)
+#: As ``on_both``, but on a server in the long form alone.
+on_both_long = pytest.mark.parametrize(
+    "service", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
+)
 #: The token with every scope.
 TOKEN = "console-" + "t" * 32
 
 
 class Operated(NamedTuple):
-    """A running service, and its store's file."""
+    """A running service, its store's address, and the id of its process."""
 
     url: str
     admin_url: str
-    store: Path
+    store: str
+    pid: int
 
     def do(self, work: Callable[[Store], Awaitable[T]]) -> T:
         """Open the store in this process too, and return what ``work`` returns."""
 
         async def opened() -> T:
-            store = await open_store(str(self.store))
+            store = await open_store(self.store)
             try:
                 return await work(store)
             finally:
@@ -74,10 +82,9 @@ class Operated(NamedTuple):
 
 
 @contextmanager
-def operated(folder: Path) -> Iterator[Operated]:
-    """Run a service while the block runs."""
-    store = folder / "store.db"
-    options = ["--store", str(store), "--port", "0", "--admin", "127.0.0.1:0"]
+def operated(store: str) -> Iterator[Operated]:
+    """Run a service on the store at an address while the block runs."""
+    options = ["--store", store, "--port", "0", "--admin", "127.0.0.1:0"]
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, "serve", *options],
         stderr=subprocess.PIPE,
@@ -92,7 +99,7 @@ def operated(folder: Path) -> Iterator[Operated]:
             assert line, printed
             printed += line
         url, admin_url = re.findall(r"http://127\.0\.0\.1:\d+", printed)[::2][:2]
-        yield Operated(url, admin_url, store)
+        yield Operated(url, admin_url, store, process.pid)
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from tests.browser import messages, prefer, resize, violations
 from tests.console.operated import TOKEN, Operated
 from tests.console.test_console_pages import HOSTILE, PAGES
+from tests.console.test_console_work import EDGES
 from tests.console.test_demo_browser import find, press, waiting
 from tests.counts import count
 
@@ -75,4 +79,42 @@ def test_ban_see_it_arrive_erase(browser: Chrome, used: Operated) -> None:
     browser.get(f"{home}/audit?mid=4")
     rows = [one.text for one in browser.find_elements(By.CSS_SELECTOR, "tbody code")]
     assert rows == ["DELETE /accounts/{mid}", "PUT /accounts/{mid}/state"]
+    assert not messages(browser)
+
+
+def test_import_a_file_by_keyboard_and_back_up(
+    browser: Chrome, used: Operated, tmp_path: Path
+) -> None:
+    home = f"{used.admin_url}/console"
+    file = tmp_path / "edges <img>.csv"
+    file.write_bytes(EDGES.replace(b",2,", b",52,").replace(b"1,3", b"51,53"))
+    browser.get(f"{home}/import")
+    find(browser, "[name=file]").send_keys(str(file))
+    find(browser, "form[enctype] button").send_keys(Keys.ENTER)
+    wait = waiting(browser)
+    wait.until(lambda _: browser.find_elements(By.NAME, "column.follower"))
+    for column, key in (("follower", "s"), ("followed", "d"), ("time", "w")):
+        find(browser, f"[name='column.{column}']").send_keys(key)
+    find(browser, "[name=skip_bad]").send_keys(Keys.SPACE)
+    find(browser, "button[value=preview]").send_keys(Keys.ENTER)
+    wait.until(lambda _: browser.find_elements(By.ID, "would"))
+    assert "is not an account id" in find(browser, "[aria-labelledby=bad]").text
+    for scheme in ("light", "dark")[: count(1, 2)]:
+        prefer(browser, scheme)
+        assert not violations(browser), scheme
+    resize(browser, 390)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    find(browser, "button[value=run]").send_keys(Keys.ENTER)
+    wait.until(lambda _: browser.find_elements(By.ID, "last"))
+    assert "edges <img>.csv" in find(browser, "#last").text
+    browser.get(f"{home}/copies")
+    find(browser, "form[action$='/backup'] button").send_keys(Keys.ENTER)
+    wait.until(lambda _: browser.find_elements(By.CSS_SELECTOR, "a[href*='/backup-']"))
+    assert not violations(browser)
+    browser.get(f"{home}/check")
+    find(browser, "form[action$='/check'] button").send_keys(Keys.ENTER)
+    until_shown(browser, "#work", "No faults")
+    browser.get(f"{home}/audit")
+    rows = [one.text for one in browser.find_elements(By.CSS_SELECTOR, "tbody code")]
+    assert rows[:3] == ["check", "backup", "import edges"]
     assert not messages(browser)

@@ -17,7 +17,7 @@ from guanxi.console.operator.samples import Samples
 from guanxi.console.operator.two import drawn
 from guanxi.operations import admin_tokens
 from guanxi.service.metrics import BOUNDS, Totals
-from tests.console.operated import TOKEN, Operated
+from tests.console.operated import TOKEN, Operated, on_both, on_both_long
 from tests.console.visitor import Visitor
 from tests.service.client import send
 
@@ -27,7 +27,7 @@ PAGES = (
     *("/", "/accounts", "/accounts?q=1", "/accounts/1", "/accounts/1/lists/followings"),
     *("/accounts/1/lists/followers", "/accounts/1/sessions", "/accounts/1/erase"),
     *("/accounts/1/act", "/accounts/1/deregister", "/two", "/two?a=1&b=2", "/changes?oldest=1"),
-    *("/audit", "/check"),
+    *("/audit", "/check", "/import", "/copies"),
 )
 
 
@@ -59,6 +59,10 @@ def test_nothing_without_signing_in(hostile: Operated) -> None:
         assert answer.status == 303
         assert urlsplit(answer.headers["location"]).path == "/console/sign-in"
         assert not answer.raw
+    part = visitor.send("GET", "/console/check", HX_Request="true")
+    assert (part.status, part.headers["hx-refresh"]) == (204, "true"), (
+        "the whole page is to sign in"
+    )
     visitor.visit("/console/accounts?q=1")
     page = visitor.submit("Sign in", token="wrong")
     assert visitor.answer.status == 403
@@ -67,6 +71,8 @@ def test_nothing_without_signing_in(hostile: Operated) -> None:
     visitor.submit("Sign in", token=TOKEN)
     assert visitor.path == "/console/accounts?q=1", "whoever signs in goes on where they were"
     assert TOKEN not in str(visitor.cookies)
+    part = visitor.send("GET", "/console/accounts/99", HX_Request="true")
+    assert (part.status, part.headers["hx-reswap"]) == (404, "none"), "what is shown stays"
     visitor.submit("Sign out")
     assert visitor.send("GET", "/console/").status == 303
 
@@ -130,6 +136,7 @@ def test_a_form_of_another_page_changes_nothing(hostile: Operated) -> None:
 # --- what others wrote ---
 
 
+@on_both
 def test_names_are_text_and_pages_have_their_headers(hostile: Operated) -> None:
     visitor = hostile.visitor()
     for path in PAGES:
@@ -148,6 +155,7 @@ def test_names_are_text_and_pages_have_their_headers(hostile: Operated) -> None:
 # --- accounts ---
 
 
+@on_both_long
 def test_change_an_account_and_find_it_in_the_audit_log(service: Operated) -> None:
     service.add({70: "七十"})
     visitor = service.visitor(service.token("anna", *Scope))
@@ -202,6 +210,7 @@ def test_what_is_refused_is_in_the_audit_log_too(service: Operated) -> None:
     assert service.do(lambda store: store.account(74)) is None, "a form creates no account"
 
 
+@on_both_long
 def test_erase_only_what_was_typed(service: Operated) -> None:
     service.add({71: "去", 72: "留"}, (72, 71))
     visitor = service.visitor()
@@ -240,6 +249,7 @@ def test_every_account_once_by_pages_and_as_csv(service: Operated) -> None:
 # --- relations and changes ---
 
 
+@on_both_long
 def test_two_accounts_in_both_directions(hostile: Operated) -> None:
     visitor = hostile.visitor()
     page = visitor.visit("/console/two?a=1&b=2")
@@ -259,6 +269,7 @@ def test_a_path_is_drawn_from_rim_to_rim() -> None:
     assert line.tip == "M403.0 32.0L394.0 36.0L394.0 28.0Z"
 
 
+@on_both_long
 def test_changes_of_a_filter(hostile: Operated) -> None:
     visitor = hostile.visitor()
     page = visitor.visit("/console/changes?oldest=1&kind=follow&mid=3")
@@ -293,10 +304,14 @@ def test_samples_of_an_hour() -> None:
     assert (line.highest, len(line.points.split())) == (10, 60)
 
 
+@on_both_long
 def test_the_overview_says_what_is_wrong(hostile: Operated) -> None:
     visitor = hostile.visitor()
     page = visitor.visit("/console/")
     assert "The store was not checked within the last month" in page
+    assert "No backup is known" in page
+    assert ("pg_dump" in page) == hostile.store.startswith("postgresql:")
+    assert ("pg_dump" in visitor.visit("/console/copies")) == ("pg_dump" in page)
     visitor.visit("/console/check")
     page, until = visitor.submit("Start a check"), time.monotonic() + 20
     while "<strong>No faults</strong>" not in page and time.monotonic() < until:

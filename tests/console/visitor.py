@@ -139,6 +139,20 @@ class Visitor:
         answer = self.send("POST", action, body.encode(), Origin=origin)
         return self._follow(answer, action)
 
+    def upload(self, button: str, name: str, content: bytes, **fields: str) -> str:
+        """Send the form with this button and a file; return the page that follows."""
+        form, edge = self.form(button), "e" * 20
+        parts = [
+            f'--{edge}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
+            for field, value in {**form.fields, **fields}.items()
+            if field != "file"
+        ]
+        head = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        body = "".join([*parts, head]).encode() + content + f"\r\n--{edge}--\r\n".encode()
+        action, origin = self._resolved(form.action), f"http://{urlsplit(self._url).netloc}"
+        kind = f"multipart/form-data; boundary={edge}"
+        return self._follow(self.send("POST", action, body, kind, Origin=origin), action)
+
     def form(self, button: str) -> Form:
         found = _Forms()
         found.feed(self.page)

@@ -18,8 +18,10 @@ import yaml
 
 from guanxi.service.configuration import configured
 from guanxi.service.options import OPTIONS
+from guanxi.stores.postgresql.doctor import SETTINGS
 from tests.deploy.test_image import of, only
 
+_RECOVERY = "citus.recover_2pc_interval"
 DEPLOY = Path(__file__).parents[2] / "deploy"
 VARIABLES = {option.variable for option in OPTIONS.values()} | {"GUANXI_CONFIG"}
 #: The keys of a service that the compose specification has, as far as ours use them.
@@ -91,6 +93,23 @@ def test_citus_joins_by_a_service_that_stays() -> None:
     assert join["healthcheck"]["test"] == ["CMD", "test", "-e", "/tmp/joined"]
     syntax = subprocess.run(["sh", "-n", "-c", script], capture_output=True, check=False)
     assert syntax.returncode == 0, syntax.stderr
+
+
+def test_the_nodes_have_the_settings_that_the_doctor_wants() -> None:
+    command = compose("compose-citus.yaml")["services"]["worker-1"]["command"]
+    assert command[::2] == ["-c"] * (len(command) // 2)
+    given = dict(one.split("=") for one in command[1::2])
+    milliseconds = re.sub(r"(\d+)s", lambda found: f"{found[1]}000", given.pop(_RECOVERY))
+    given[_RECOVERY] = milliseconds
+    wanted = [one for one in SETTINGS if one.only_citus]
+    assert {one.name for one in wanted} < given.keys()
+    assert all(one.fits(given[one.name], given) for one in wanted)
+
+
+def test_the_password_of_the_nodes_is_in_no_address() -> None:
+    for service in compose("compose-citus.yaml")["services"].values():
+        for key, value in service.items():
+            assert key == "environment" or "PASSWORD" not in str(value)
 
 
 def unit(name: str) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
@@ -10,10 +11,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from itertools import dropwhile
 from pathlib import Path
 
+from tools import forks
 from tools.tools_page import FILE
 
 ROOT = Path(__file__).parents[2]
@@ -83,12 +86,20 @@ def running_demo() -> Iterator[dict[str, str]]:
     process.communicate(timeout=30)
 
 
+@cache
+def _programs() -> Path:
+    """Return a folder with a ``guanxi`` that starts quickly, until the tests end."""
+    running = ExitStack()
+    atexit.register(running.close)
+    return running.enter_context(forks.commands())
+
+
 def in_shell(text: str, environment: dict[str, str], folder: Path) -> str:
     """Run commands in one shell; return their output. They must succeed, and none be refused."""
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", text],
         env=os.environ
-        | {"PATH": f"{BIN}:{os.environ['PATH']}", "XDG_DATA_HOME": str(folder)}
+        | {"PATH": f"{_programs()}:{BIN}:{os.environ['PATH']}", "XDG_DATA_HOME": str(folder)}
         | environment,
         cwd=folder,
         capture_output=True,

@@ -136,7 +136,7 @@ def test_a_backup_is_a_store_of_its_owner_alone(tmp_path: Path) -> None:
     finally:
         os.umask(old_mask)
     assert (tmp_path / "b.db").stat().st_mode & 0o777 == 0o600
-    assert size == (tmp_path / "b.db").stat().st_size
+    assert size.bytes == (tmp_path / "b.db").stat().st_size
     assert names(tmp_path) == {"s.db", "s.db-turn", "b.db"}
     assert followed(tmp_path / "b.db") == [3, 2]
 

@@ -24,6 +24,9 @@ from tests.files.test_copies import (
     with_log,
 )
 
+#: So many calls at the end rename the files, and note in the store that it was backed up.
+_LAST = 18
+
 
 class Killing:
     """The process of ``killed``."""
@@ -53,8 +56,8 @@ class Killing:
         """
         calls = self(1_000, verb, file, path)
         assert calls is not None
-        first = random.Random(18).sample(range(calls - 10), count(3, calls - 10))
-        return [*sorted(first), *range(calls - 10, calls)]
+        first = random.Random(18).sample(range(calls - _LAST), count(3, calls - _LAST))
+        return [*sorted(first), *range(calls - _LAST, calls)]
 
     def close(self) -> None:
         self._process.communicate(timeout=30)

@@ -112,6 +112,9 @@ def test_every_kind_of_response_forbids_to_guess_its_type(service: RunningServic
         (b"meta", b"\x80eta"),  # SQLite's message is no text then
         (b"meta", b"beta"),  # no such table
         (b"mid1", b"midx"),  # no number
+        (b"p.mid", b"p.\x80id"),  # a view of no column, whose name is no text
+        (b"p.mid", b"p.mie"),  # a view of no column
+        (b"body TEXT NOT NULL, ", b"bodi TEXT NOT NULL, "),  # a column that no view reads
     ],
 )
 def test_an_archive_with_another_content_is_damaged(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from guanxi.accounts.account import DEREGISTERED_CARD
+from guanxi.accounts.account import DEREGISTERED_CARD, Privacy
 from guanxi.accounts.secrets import appsec
 from guanxi.contract import endpoints as e
 from guanxi.stores.port import StoreTimeout, StoreUnavailable
 from guanxi.testing import RunningService, SignedIn, running
 from tests.counts import count
-from tests.service.client import Answer, call, modify, raw, secret_of, send
+from tests.service.client import Answer, call, fresh, modify, raw, secret_of, send
 from tests.service.faults import faulty_service
 from tests.service.logged import logged
 from tests.stores.engines import Clock
@@ -318,6 +319,25 @@ def test_metrics(service: RunningService) -> None:
     text = admin(service, "GET", "/metrics")
     assert text.headers["content-type"].startswith("text/plain")
     assert 'guanxi_request_seconds_count{endpoint="web.nav"}' in text.raw.decode()
+
+
+def test_each_following_that_begins_is_counted(service: RunningService) -> None:
+    def counted() -> float:
+        text = admin(service, "GET", "/metrics").raw.decode()
+        return float(re.findall(r"^guanxi_follows_total (.+)$", text, re.M)[0])
+
+    caller, *others, approving = fresh(service, 5)
+    service.set_privacy(approving.mid, Privacy(approve_followers=True))
+    before = counted()
+    assert modify(service, caller, others[0].mid, 1).code == 0
+    fids = ",".join(str(one.mid) for one in (*others, approving))
+    batch = {"fids": fids, "act": 1, "re_src": 11}
+    assert call(service, e.BATCH_MODIFY, caller, batch).data["failed_fids"] == [
+        others[0].mid,
+        approving.mid,
+    ]
+    assert call(service, e.BATCH_MODIFY, caller, {**batch, "act": 5}).code == 0
+    assert counted() - before == 3, "neither a block, nor one that was refused"
 
 
 def test_half_a_body_is_no_error_of_the_service(documented: RunningService) -> None:

@@ -41,11 +41,13 @@ def samples(text: bytes) -> dict[str, float]:
 
 @given(st.lists(st.tuples(st.integers(0, 2), exchanges), max_size=30))
 def test_exchanges_of_several_workers_are_summed(made: list[tuple[int, Exchange]]) -> None:
-    expected: Counter[str] = Counter()
+    expected: Counter[str] = Counter({"guanxi_follows_total": 0})
     with shared(3) as (descriptor, cells):
         workers = [Metrics(cells_of(descriptor, worker)) for worker in range(3)]
         for worker, answered in made:
             workers[worker].answered(answered)
+            workers[worker].followed(worker)
+            expected["guanxi_follows_total"] += worker
             label = f'endpoint="{answered.name}"'
             expected[f'guanxi_requests_total{{code="{answered.code}",{label}}}'] += 1
             by = {-799: "account", -412: "address"}.get(answered.code)
@@ -80,6 +82,7 @@ def test_every_metric_has_a_type_and_a_description() -> None:
         "guanxi_requests_total",
         "guanxi_request_seconds",
         "guanxi_limited_total",
+        "guanxi_follows_total",
         "guanxi_write_wait_seconds",
         "guanxi_write_wait_longest_seconds",
     ]

@@ -120,16 +120,26 @@ class PostgreSQL:
     def drop(self) -> None:
         if postgres.has_citus():
             postgres.sql(*_DELETES, address=self.address)
-        elif postgres.sql(_SHAPE, address=self.address) == _new_shape():
-            # The lock waits for what the server still does for a process that was killed.
-            lock = f"LOCK TABLE meta, {', '.join(_TABLES)}"
-            secret = f"UPDATE meta SET value = '\\x{new_secret().hex()}' WHERE name = 'secret'"
-            sequence = "ALTER SEQUENCE change_number RESTART"
-            postgres.sql("; ".join((lock, *_DELETES, secret, sequence)), "", address=self.address)
-        else:
+        elif not self._is_emptied():
             postgres.drop(self.address)
             return
         postgres.reusable_schemas.append(self.address)
+
+    def _is_emptied(self) -> bool:
+        """Delete all rows if the tables are as they were made; return whether they are."""
+        # The lock waits for what the server still does for a process that was killed.
+        lock = f"LOCK TABLE meta, {', '.join(_TABLES)}"
+        secret = f"UPDATE meta SET value = '\\x{new_secret().hex()}' WHERE name = 'secret'"
+        sequence = "ALTER SEQUENCE change_number RESTART"
+        empty = "; ".join((lock, *_DELETES, secret, sequence)).replace("'", "''")
+        return bool(
+            postgres.sql(
+                f"DO $$ BEGIN IF ({_SHAPE}) = '{_new_shape()}' THEN EXECUTE '{empty}';"
+                " PERFORM set_config('guanxi.emptied', 'yes', false); END IF; END $$",
+                "SELECT current_setting('guanxi.emptied', true) = 'yes'",
+                address=self.address,
+            )
+        )
 
 
 @cache

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from guanxi.stores.postgresql import reads, schema
+from guanxi.stores.port import Distribution, Level
+from guanxi.stores.postgresql import doctor, reads, schema
 from tests import postgres
 
 pytestmark = pytest.mark.skipif(
@@ -66,3 +67,23 @@ def test_one_statement_on_one_shard(distributed: str, name: str) -> None:
     plan = asyncio.run(explained())
     assert [line.strip() for line in plan if "Task Count" in line] == ["Task Count: 1"], plan
     assert not any("Subplan" in line for line in plan), plan
+
+
+@pytest.mark.usefixtures("runner")
+async def test_the_number_of_shards_is_chosen_once() -> None:
+    if not postgres.has_citus():
+        pytest.skip("the server that GUANXI_TEST_POSTGRES names has no Citus")
+    plans: list[Distribution] = []
+    with postgres.schema() as address:
+        for shards in (3, 5):
+            await schema.init(address, distribute=True, shards=shards, plan=plans.append)
+        name = address.rpartition("=")[2]
+        counted = "SELECT count(*) FROM pg_dist_shard WHERE logicalrelid = '{}.{}'::regclass"
+        for table in ("account", "relation", "account_name"):
+            assert postgres.sql(counted.format(name, table)) == 3
+        assert plans[0].shards is None
+        assert {"relation", "account_name", "meta"} <= {*plans[0].pending}
+        assert (plans[1].shards, plans[1].pending) == (3, [])
+        findings = {one.check: one async for one in doctor.examine(address)}
+        assert not [one for one in findings.values() if one.level is Level.ERROR]
+        assert "3 shards of each table" in findings["distribution"].found.en

@@ -8,7 +8,7 @@ from guanxi.graph.groups import CreateGroup
 from guanxi.graph.pair import Act, Modify
 from guanxi.operations import accounts
 from guanxi.stores.port import EdgeRow, Store
-from guanxi.stores.port.info import CHECKED, note_of_check
+from guanxi.stores.port.info import BACKED_UP, CHECKED, note_of_time
 from guanxi.stores.postgresql import schema as postgresql
 from guanxi.stores.sqlite import schema as sqlite
 from guanxi.world.profile import NOTICE, Notice
@@ -63,8 +63,11 @@ async def test_the_facts_about_a_store(store: Store, engine: Engine, clock: Cloc
     assert not found.estimated
     assert (found.oldest_change_ms, found.newest_change_ms) == (oldest, newest)
     assert found.checked is None
-    await store.put_note(CHECKED, note_of_check(1_700_000_000))
-    assert (await store.info()).checked == 1_700_000_000
+    assert found.backed_up is None
+    await store.put_note(CHECKED, note_of_time(1_700_000_000))
+    await store.put_note(BACKED_UP, note_of_time(1_700_000_001))
+    again = await store.info()
+    assert (again.checked, again.backed_up) == (1_700_000_000, 1_700_000_001)
     await store.trim_changes(keep_rows=1)
     assert (await store.info(exact=True)).counts["changes"] == min(changes, 1)
 
@@ -74,3 +77,15 @@ async def test_a_new_store_has_nothing(store: Store) -> None:
     assert set(found.counts.values()) == {0}
     assert found.oldest_change_ms is found.newest_change_ms is None
     assert found.schema == VERSIONS[found.engine.partition(" ")[0]]
+
+
+async def test_a_check_says_what_it_looks_at(store: Store) -> None:
+    await people(store, 1, 2)
+    seen: list[tuple[str, float]] = []
+    assert not [fault async for fault in store.check(lambda *at: seen.append(at))]
+    names, shares = zip(*seen, strict=True)
+    assert len({*names}) == len(names) > 10
+    assert names[-3:] == ("accounts", "changes", "documents")
+    assert shares[0] == 0
+    assert [*shares] == sorted({*shares}), "each share is above the one before"
+    assert shares[-1] < 1

@@ -12,6 +12,7 @@ from guanxi.accounts.administrators import AuditEntry
 from guanxi.files.output import check_target, whole_file, written
 from guanxi.graph.pair import sort_key_at
 from guanxi.stores import is_server_address
+from guanxi.stores.looking import Looking
 from guanxi.stores.port import StoreError
 from guanxi.stores.sqlite import copies
 from guanxi.stores.sqlite.copies import Progress
@@ -28,14 +29,31 @@ class Restored(NamedTuple):
     erased: int | None = 0
 
 
-def back_up(address: str, file: Path, *, force: bool, progress: Progress) -> int:
-    """Copy the store at ``address``, which may be in use, to ``file``; return its bytes.
+class BackedUp(NamedTuple):
+    """A backup: its bytes, and whether the store could note that it was made."""
+
+    bytes: int
+    is_noted: bool
+
+
+def back_up(
+    address: str,
+    file: Path,
+    *,
+    force: bool,
+    progress: Progress,
+    looking: Looking | None = None,
+    entry: AuditEntry | None = None,
+) -> BackedUp:
+    """Copy the store at ``address``, which may be in use, to ``file``.
 
     The copy is one snapshot, which has every write that was answered before. It is synced and
-    checked completely before it gets its name; only its owner can read it. ``progress`` gets the
-    bytes that are copied, and how many there are. Raise StoreError if the store is not a SQLite
-    file or has a fault, or if ``file`` exists (without ``force``) or is in use; then ``file`` is as
-    before, and nothing else is left.
+    checked completely before it gets its name; only its owner can read it. Then the store notes
+    when it was backed up, and ``entry`` is appended to its audit log. ``progress`` gets the bytes
+    that are copied, and how many there are; ``looking`` is that of ``Store.check``.
+
+    Raise StoreError if the store is not a SQLite file or has a fault, or if ``file`` exists
+    (without ``force``) or is in use; then ``file`` is as before, and nothing else is left.
     """
     path = _path_of(address)
     _refuse_the_same(file, path)
@@ -45,10 +63,10 @@ def back_up(address: str, file: Path, *, force: bool, progress: Progress) -> int
         copies.refuse_used(file)
     with whole_file(file, force=force) as temporary:
         copies.back_up(path, temporary, progress)
-        copies.verify(temporary, path)
+        copies.verify(temporary, path, looking)
         size = temporary.stat().st_size
     copies.sync_folder(file.parent)
-    return size
+    return BackedUp(size, copies.note_backup(path, int(time.time()), entry))
 
 
 def restore(

@@ -106,6 +106,12 @@ class Counts(Struct, frozen=True, kw_only=True):
     conflicting: int = 0
     refused: int = 0
 
+    @property
+    def described(self) -> str:
+        """Return the counts other than 0 in one line, as the audit log has them."""
+        counts = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return ", ".join(f"{name} {count}" for name, count in counts if count)
+
 
 class Refused(Struct, frozen=True):
     """A refused line: its file, its number from 1 (in Parquet, of the row), why, and its text.

@@ -123,15 +123,6 @@ def opened(request: Request, shape: Shape) -> Iterator[Tables]:
     DuckDB uses at most two threads and 400 MB, then that folder; it loads no extension. Raise
     StoreError if a file cannot be read or lacks a required column, or if DuckDB is not installed.
     """
-    try:
-        import duckdb
-    except ImportError:
-        raise StoreError(
-            Text(
-                "读取文件需要 duckdb，请安装：pip install 'guanxi[files]'",
-                "reading files needs duckdb, please install it: pip install 'guanxi[files]'",
-            )
-        ) from None
     if unknown := [name for name in request.columns if name not in shape.names]:
         raise StoreError(
             Text(
@@ -143,10 +134,32 @@ def opened(request: Request, shape: Shape) -> Iterator[Tables]:
         raise StoreError(
             Text("标准输入（-）只能用一次", "standard input (-) can be one of the files only once")
         )
+    with _database(request.files) as (db, sources):
+        if request.sql is None:
+            parts = [_part(db, source, at, request, shape) for at, source in enumerate(sources)]
+        else:
+            parts = [_of_query(db, sources, request, shape)]
+        yield Tables(db, tuple(parts))
+
+
+@contextmanager
+def _database(
+    files: Sequence[Path],
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[Source]]]:
+    """Yield an empty database in a temporary folder, and files as it can read them."""
+    try:
+        import duckdb
+    except ImportError:
+        raise StoreError(
+            Text(
+                "读取文件需要 duckdb，请安装：pip install 'guanxi[files]'",
+                "reading files needs duckdb, please install it: pip install 'guanxi[files]'",
+            )
+        ) from None
     with temporary_folder("guanxi-files-") as folder:
         inputs = Path(folder, "inputs")
         inputs.mkdir()
-        sources = [prepared(file, inputs) for file in request.files]
+        sources = [prepared(file, inputs) for file in files]
         settings: dict[str, Any] = {
             "threads": THREADS,
             "memory_limit": MEMORY,
@@ -156,11 +169,30 @@ def opened(request: Request, shape: Shape) -> Iterator[Tables]:
         }
         with duckdb.connect(f"{folder}/tables.db", config=settings) as db:
             db.execute("SET enable_progress_bar = false; SET TimeZone = 'UTC'")
-            if request.sql is None:
-                parts = [_part(db, source, at, request, shape) for at, source in enumerate(sources)]
-            else:
-                parts = [_of_query(db, sources, request, shape)]
-            yield Tables(db, tuple(parts))
+            yield db, sources
+
+
+class Head(NamedTuple):
+    """The columns of a file, numbers from 1 without a header, and its first rows as texts."""
+
+    columns: tuple[str, ...]
+    has_header: bool
+    rows: list[tuple[str | None, ...]]
+
+
+def head(file: Path, rows: int) -> Head:
+    """Return the columns of a file, whatever they are, and so many of its first rows.
+
+    Rows that are no rows of such a file are omitted. Raise StoreError if it cannot be read, or if
+    DuckDB is not installed.
+    """
+    with _database((file,)) as (db, [source]), failures(db, source.name):
+        found = _found(db, source, 0, (), exact=False)
+        cells = ", ".join(found.fields.values())
+        first = db.execute(
+            f"SELECT {cells} FROM ({found.select}) WHERE fault IS NULL ORDER BY line LIMIT {rows}"
+        ).fetchall()
+        return Head(tuple(found.fields), found.has_header, first)
 
 
 def _part(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +18,12 @@ from guanxi.toolbox.archive import Archive, plans_folder
 from guanxi.toolbox.errors import PlanError, SelectionError
 from guanxi.toolbox.exchange import Line
 from guanxi.toolbox.ids import checked_ids
-from guanxi.toolbox.saving import replacing
 from guanxi.toolbox.selection import Words
+from guanxi.web import uploads
 
 #: The most bytes of a file, and how many files are kept.
 MOST, _KEPT = 32 << 20, 5
 _SHOWN, _BAD = 20, 50
-_NAME = re.compile(r"[0-9a-f]{16}")
 
 
 class Preview(Struct):
@@ -50,12 +47,8 @@ def keeping(archive: Archive) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield the name of a new upload, and the file to write, of mode 0600; only some are kept."""
     folder = plans_folder(archive.path)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = secrets.token_hex(8)
-    with replacing(folder / f"{name}.upload") as file:
-        yield name, file
-    uploads = sorted(folder.glob("*.upload"), key=lambda path: path.stat().st_mtime)
-    for old in uploads[:-_KEPT]:
-        old.unlink(missing_ok=True)
+    with uploads.keeping(folder, _KEPT) as upload:
+        yield upload
 
 
 def preview(archive: Archive, name: str) -> Preview:
@@ -134,7 +127,7 @@ def _without(path: Path, error: SelectionError) -> Text:
 
 
 def _path(archive: Archive, name: str) -> Path:
-    path = plans_folder(archive.path) / f"{name}.upload"
-    if not _NAME.fullmatch(name) or not path.is_file():
+    path = uploads.kept(plans_folder(archive.path), name)
+    if path is None:
         raise PlanError("没有这个文件，请再上传一次", "there is no such file: upload it again")
     return path

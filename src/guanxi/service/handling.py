@@ -30,6 +30,8 @@ class Service(NamedTuple):
     clock: Callable[[], int] = time.time_ns
     #: Draws tokens and ids; none but an emulator sets it.
     chance: Chance = system
+    #: Called with how many followings a request began.
+    followed: Callable[[int], object] = lambda _count: None
 
     @property
     def profile(self) -> Profile:

@@ -46,14 +46,14 @@ _CODES = (0, *errors.CODES)
 _OF_CODE = {code: index for index, code in enumerate(_CODES)}
 _ENDPOINT = len(_CODES) + _HISTOGRAM
 _START = {name: index * _ENDPOINT for index, name in enumerate(_NAMES)}
-#: The endpoints whose code 0 is an act on a relation that was done, and that index of a code.
-_RELATION_ACTS = (endpoints.MODIFY.name, endpoints.BATCH_MODIFY.name)
 #: Whose requests were too many, by the code of the refusal.
 _LIMITED = {errors.TooManyRequests.number: "account", errors.RequestBanned.number: "address"}
 #: After the endpoints: the histogram of the waits to write, and the longest of them.
 _WAITS = len(_NAMES) * _ENDPOINT
 _LONGEST = _WAITS + _HISTOGRAM
-_WORKER = _LONGEST + 1
+#: The followings that requests began, one by one.
+_FOLLOWS = _LONGEST + 1
+_WORKER = _FOLLOWS + 1
 _CELL_BYTES = 8
 
 #: The cells of one worker, each a float; a count is exact up to 2^53.
@@ -77,6 +77,10 @@ class Metrics:
         cells[start + bisect_left(BOUNDS, seconds)] += 1
         cells[start + _SUM] += seconds
 
+    def followed(self, count: int) -> None:
+        """Count followings that a request began. Call it on the thread that counts exchanges."""
+        self.cells[_FOLLOWS] += count
+
     def waited_to_write(self, seconds: float) -> None:
         """Record the seconds that a transaction waited to write. Call it on one thread only."""
         cells = self.cells
@@ -92,8 +96,8 @@ class Totals(NamedTuple):
     endpoints: Counter[str]
     #: The requests of each bucket of ``BOUNDS``, and of a last one without a bound.
     buckets: tuple[int, ...]
-    #: Acts on relations that were done, of one account or of many in one request.
-    relation_changes: int
+    #: The followings that requests began: of one account, or of many in one request.
+    follows: int
     longest_wait: float
 
 
@@ -108,8 +112,8 @@ def totals(workers: Iterable[Cells]) -> Totals:
         by_endpoint[name] += sum(of_codes.values())
         first = start + len(_CODES)
         buckets = [have + int(more) for have, more in zip(buckets, cells[first:], strict=False)]
-    changes = sum(int(cells[_START[name]]) for name in _RELATION_ACTS)
-    return Totals(codes, +by_endpoint, tuple(buckets), changes, max(columns[_LONGEST]))
+    follows = int(cells[_FOLLOWS])
+    return Totals(codes, +by_endpoint, tuple(buckets), follows, max(columns[_LONGEST]))
 
 
 @contextmanager
@@ -171,6 +175,11 @@ class _Collector(Collector):
         yield requests
         yield seconds
         yield self._limited()
+        follows = CounterMetricFamily(
+            "guanxi_follows", "Followings that requests began, each of a batch counted."
+        )
+        follows.add_metric((), self._cells[_FOLLOWS])
+        yield follows
         yield waits
         yield GaugeMetricFamily(
             "guanxi_write_wait_longest_seconds", "The longest of these waits.", self._longest

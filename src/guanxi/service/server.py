@@ -335,6 +335,7 @@ def application_of(
     ``more`` observe its requests too. ``counted`` limits them; by default it counts for it alone.
     """
     service.store.watch_waits(metrics.waited_to_write)
+    service = service._replace(followed=metrics.followed)
     observers: list[Observer] = [metrics.answered, *more]
     if service.settings.log_requests:
         observers.append(logs.exchanged)

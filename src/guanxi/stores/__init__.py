@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from guanxi.stores.port import Store, StoreError
+from guanxi.stores.port import Distribution, Finding, Store, StoreError
 from guanxi.text import Text
 
 if sys.platform == "win32":
@@ -61,16 +61,24 @@ async def open_store(
     return await SQLiteStore.open(address, create=create, clock=clock)
 
 
-async def init(address: str, *, distribute: bool = False) -> bool:
+async def init(
+    address: str,
+    *,
+    distribute: bool = False,
+    shards: int | None = None,
+    plan: Callable[[Distribution], None] | None = None,
+) -> bool:
     """Create an empty store if there is none; return whether it was created.
 
     ``distribute`` shards the tables of a PostgreSQL database over the nodes of Citus, also those of
-    an existing store. Raise ``StoreError`` if that is impossible, and as ``open_store``.
+    an existing store, into ``shards`` parts each (None: as many as the server is set to).
+    ``plan`` is called with what will be distributed, before anything is. Raise ``StoreError`` if
+    that is impossible, and as ``open_store``.
     """
     if is_server_address(address):
         from guanxi.stores.postgresql import schema
 
-        return await schema.init(address, distribute=distribute)
+        return await schema.init(address, distribute=distribute, shards=shards, plan=plan)
     if distribute:
         raise StoreError(
             Text(
@@ -96,6 +104,24 @@ async def migrate(address: str) -> tuple[int, int] | None:
         return await schema.migrate(address), schema.VERSION
     await (await open_store(address)).close()
     return None
+
+
+async def examine(address: str) -> list[Finding]:
+    """Check the server, the settings and the state of a PostgreSQL store; return the findings.
+
+    Raise ``StoreError`` for a SQLite file and an invalid address; ``StoreUnavailable`` if no server
+    answers.
+    """
+    if not is_server_address(address):
+        raise StoreError(
+            Text(
+                "SQLite 库没有服务器可查：请用 guanxi check 与 guanxi store info",
+                "a SQLite file has no server to look at: use guanxi check and guanxi store info",
+            )
+        )
+    from guanxi.stores.postgresql import doctor
+
+    return [finding async for finding in doctor.examine(address)]
 
 
 def is_server_address(address: str) -> bool:

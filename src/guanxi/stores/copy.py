@@ -94,7 +94,7 @@ PARTS = (
         lambda store, after: store.accounts(after),
         lambda row: int(row.account.mid),
         lambda store, rows: store.put_accounts(rows),
-        2_000,
+        10_000,
     ),
     Part(
         "groups",

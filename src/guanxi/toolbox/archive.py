@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from glob import escape
 from pathlib import Path
 from types import TracebackType
@@ -357,6 +358,32 @@ def _check_file(path: Path, db: sqlite3.Connection) -> None:
             f"{path} 不完整或已损坏：请移走它，或用副本恢复",
             f"{path} is cut off or damaged: move it away, or restore a copy",
         )
+    _check_columns(db)
+
+
+def _check_columns(db: sqlite3.Connection) -> None:
+    """Raise LookupError, ValueError or what SQLite raises for a table or view that is not ours.
+
+    ``quick_check`` reads rows, and not whether the text of a table or view was damaged.
+    """
+    for name, wanted in _columns().items():
+        found = {column for (column, *_) in db.execute(f"SELECT * FROM {name} LIMIT 0").description}
+        if not wanted <= found:
+            raise LookupError(name)
+
+
+@cache
+def _columns() -> dict[str, frozenset[str]]:
+    """Return the columns of each table and view of an archive that was just made."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(schema.TABLES + schema.views())
+        names = db.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+        return {
+            name: frozenset(
+                column for (column, *_) in db.execute(f"SELECT * FROM {name} LIMIT 0").description
+            )
+            for (name,) in names.fetchall()
+        }
 
 
 def _only_reads(action: int, *_: object) -> int:

@@ -147,7 +147,10 @@ class Site:
         """Return the page of an HTTPException: what happened, and what to do next."""
         status = getattr(error, "status_code", 500)
         reason = getattr(error, "reason", None) or _REASONS.get(status, _FAILED)
-        return self.page(request, "refused.html", status=status, reason=reason)
+        response = self.page(request, "refused.html", status=status, reason=reason)
+        if "hx-request" in request.headers:  # what is shown stays, and is renewed next time
+            response.headers["HX-Reswap"] = "none"
+        return response
 
     def back(self, request: Request, path: str, done: Text | Notice | None = None) -> Response:
         """Return the redirect after a form, to a path of these pages, which shows the notice."""

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
@@ -73,3 +79,36 @@ def _too_large(most: int) -> Text:
 _UNREADABLE = Text(
     "无法读取上传的文件，请再选一次。", "The uploaded file cannot be read: choose it again."
 )
+
+
+# --- kept in a folder ---
+
+_NAME = re.compile(r"[0-9a-f]{16}")
+_ENDING = ".upload"
+
+
+@contextmanager
+def keeping(folder: Path, most: int) -> Iterator[tuple[str, IO[bytes]]]:
+    """Yield the name of a new upload and the file to write, of mode 0600.
+
+    It is kept if the block ends, with the ``most`` newest of the folder. Raise OSError if it cannot
+    be written.
+    """
+    name = secrets.token_hex(8)
+    path, begun = folder / f"{name}{_ENDING}", folder / f".{name}"
+    descriptor = os.open(begun, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield name, file
+        begun.replace(path)
+    finally:
+        begun.unlink(missing_ok=True)
+    uploads = sorted(folder.glob(f"*{_ENDING}"), key=lambda path: path.stat().st_mtime_ns)
+    for old in uploads[:-most]:
+        old.unlink(missing_ok=True)
+
+
+def kept(folder: Path, name: str) -> Path | None:
+    """Return the path of an upload by its name; None if there is no such upload."""
+    path = folder / f"{name}{_ENDING}"
+    return path if _NAME.fullmatch(name) and path.is_file() else None

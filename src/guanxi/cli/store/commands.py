@@ -15,7 +15,8 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from guanxi import stores
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import shown, text
-from guanxi.cli.store.copies import backup, restore
+from guanxi.cli.store.copies import backed_up, backup, restore
+from guanxi.cli.store.doctor import doctor
 from guanxi.cli.store.exporting import exports
 from guanxi.cli.store.importing import app as imports
 from guanxi.cli.store.info import info
@@ -31,8 +32,8 @@ from guanxi.cli.store.recording import app as changes
 from guanxi.cli.terminal import note, say
 from guanxi.operations import admin_tokens
 from guanxi.stores import copy, open_store, redacted
-from guanxi.stores.port import Store, StoreError
-from guanxi.stores.port.info import CHECKED, note_of_check
+from guanxi.stores.port import Distribution, Store, StoreError
+from guanxi.stores.port.info import CHECKED, note_of_time
 from guanxi.text import Text
 
 app = typer.Typer(
@@ -43,9 +44,14 @@ app.add_typer(imports, name="import")
 app.add_typer(exports, name="export")
 app.add_typer(changes, name="changes")
 app.command()(backup)
+app.command()(backed_up)
 app.command()(restore)
 app.command()(info)
+app.command()(doctor)
 
+
+#: The shards of each table without --shards, and how many Citus has at most.
+_SHARDS, _MAX_SHARDS = 32, 64_000
 
 _COPY_AGAIN = Text(
     "复制没有完成：排除原因后重新运行同一命令即可继续",
@@ -66,7 +72,8 @@ Address = Annotated[
 @app.command()
 @in_chinese("""建立空库。
 
-    已有的库保留其数据；--distribute 也会分布其表。SQLite 文件不能分布，会被拒绝。""")
+    已有的库保留其数据；--distribute 也会分布其表，并先说明将做什么。
+    SQLite 文件不能分布，会被拒绝。""")
 def init(
     store: Address,
     distribute: Annotated[
@@ -77,18 +84,69 @@ def init(
             "--distribute",
         ),
     ] = False,
+    shards: Annotated[
+        int | None,
+        option(
+            "每表的分片数，默认 32；以后只能以重写全部数据改变。",
+            "The number of shards of each table, 32 by default; to change it later rewrites all.",
+            "--shards",
+            min=1,
+            max=_MAX_SHARDS,
+        ),
+    ] = None,
 ) -> None:
     """Create an empty store.
 
-    An existing store keeps its data; --distribute distributes its tables too. A SQLite file cannot
-    be distributed: it is refused.
+    An existing store keeps its data; --distribute distributes its tables too, and first says what
+    it will do. A SQLite file cannot be distributed: it is refused.
+
+    Example: guanxi store init postgresql://guanxi@db.example.com/guanxi --distribute --shards 128
     """
+    if shards is not None and not distribute:
+        raise typer.BadParameter(
+            text("--shards 须与 --distribute 同用", "--shards needs --distribute")
+        )
     check_folder(store)
-    created = asyncio.run(stores.init(store, distribute=distribute))
+    count = shards or _SHARDS
+    created = asyncio.run(
+        stores.init(
+            store,
+            distribute=distribute,
+            shards=count if distribute else None,
+            plan=lambda found: note(_plan(found, count, given=shards is not None)),
+        )
+    )
     result = text("已建立", "created") if created else text("已存在", "exists already")
     if distribute:
         result += text("，已分布到各节点", ", distributed over the nodes")
     note(f"{redacted(store)}: {result}")
+
+
+def _plan(found: Distribution, shards: int, *, given: bool) -> str:
+    """Return what --distribute will do with a store."""
+    if not found.pending:
+        lines = [text("所有表都已分布，没有可做的", "all tables are distributed: nothing to do")]
+    else:
+        count = found.shards or shards
+        lines = [
+            text(
+                f"将把 {len(found.pending)} 张表分布到 {found.nodes} 个节点，每表 {count} 个分片；"
+                f"约 {found.about_rows:,} 行关系将移到节点上，其间写入须等待",
+                f"{len(found.pending)} tables will be distributed over {found.nodes} nodes, in"
+                f" {count} shards each; about {found.about_rows:,} rows of relations move to the"
+                " nodes, and writes wait meanwhile",
+            )
+        ]
+    if found.shards is not None and given and found.shards != shards:
+        lines.append(
+            text(
+                f"--shards {shards} 无效：库已有 {found.shards} 个分片，"
+                "停止服务后用 alter_distributed_table(…, shard_count) 改变",
+                f"--shards {shards} has no effect: the store has {found.shards}; with the services"
+                " stopped, alter_distributed_table(…, shard_count) of Citus changes that",
+            )
+        )
+    return "\n".join(lines)
 
 
 @app.command()
@@ -252,6 +310,10 @@ def _reporter(progress: Progress, label: str) -> copy.Progress:
     return report
 
 
+#: What a check looks at, on a terminal.
+_PART = SpinnerColumn(), TextColumn("{task.percentage:>3.0f}% {task.description}")
+
+
 @in_chinese("""检查整个库的全部约束。
 
     每处错误输出一行；如有错误，退出状态为 1；否则记下检查的时间。未能检查完时为 3，如失去服务器。
@@ -267,15 +329,20 @@ def check(store: StoreOption = DEFAULT_STORE) -> None:
 
     async def print_faults(opened: Store) -> tuple[int, int]:
         count = 0
-        async for fault in opened.check():
-            count += 1
-            say(f"{fault.invariant}: {fault.detail}")
+        console = Console(stderr=True, markup=False)
+        with Progress(*_PART, console=console, disable=not console.is_terminal) as progress:
+            task = progress.add_task(text("检查", "checking"), total=1)
+            async for fault in opened.check(
+                lambda what, share: progress.update(task, description=what, completed=share)
+            ):
+                count += 1
+                say(f"{fault.invariant}: {fault.detail}")
         ahead = 0
         async for edge in opened.edges():
             ahead += edge.time > now
         if not count:
             with suppress(StoreError):  # the disk may be full: the check is done all the same
-                await opened.put_note(CHECKED, note_of_check(int(time.time())))
+                await opened.put_note(CHECKED, note_of_time(int(time.time())))
         return count, ahead
 
     with unfinished(_CHECK_AGAIN):

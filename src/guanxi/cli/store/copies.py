@@ -14,8 +14,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from guanxi.accounts.administrators import AuditEntry, new_number
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
-from guanxi.cli.store.opening import DEFAULT_STORE, StoreOption, user
+from guanxi.cli.store.opening import DEFAULT_STORE, StoreOption, user, with_audit
 from guanxi.cli.terminal import escaped, note
+from guanxi.stores.port.info import BACKED_UP, note_of_time
 
 Backup = Annotated[Path, argument("备份文件。", "The backup.", metavar="FILE", allow_dash=False)]
 #: How a restored store's old file is named.
@@ -54,13 +55,30 @@ def backup(
             what = text("检查", "checking") if done == of else text("备份", "copying")
             progress.update(task, completed=done, total=of, description=what)
 
-        size = back_up(store, file, force=force, progress=report)
+        def looking(what: str, share: float) -> None:
+            progress.update(task, description=f"{text('检查', 'checking')} {share:.0%}: {what}")
+
+        done = back_up(
+            store,
+            file,
+            force=force,
+            progress=report,
+            looking=looking,
+            entry=_entry("store backup"),
+        )
     note(
         text(
-            f"已备份到 {file}：{size:,} 字节，检查通过",
-            f"backed up to {file}: {size:,} bytes, no faults",
+            f"已备份到 {file}：{done.bytes:,} 字节，检查通过",
+            f"backed up to {file}: {done.bytes:,} bytes, no faults",
         )
     )
+    if not done.is_noted:
+        note(
+            text(
+                "库无法写入，因此没有记下这次备份",
+                "the store cannot be written, so it has no note of this backup",
+            )
+        )
 
 
 @in_chinese("""用备份恢复 SQLite 库。
@@ -101,9 +119,7 @@ def restore(
         force=force,
         discard=discard,
         stamp=time.strftime(_STAMP),
-        entry=AuditEntry(
-            number=new_number(time.time_ns() // 10**6), who=user(), what="store restore", status=0
-        ),
+        entry=_entry("store restore"),
         agreed=lambda: yes or _confirmed(store),
     )
     if done is None:
@@ -131,6 +147,29 @@ def restore(
         )
     if done.aside is not None:
         note(text(f"旧的库：{done.aside}", f"the old store is {done.aside}"))
+
+
+@in_chinese("""记下此库刚由其他程序备份，如 pg_dump 或文件系统的快照。
+
+    控制台的概览会指出备份过旧；guanxi store backup 自动记下。""")
+def backed_up(store: StoreOption = DEFAULT_STORE) -> None:
+    """Record that another program has just backed up the store, such as pg_dump or a snapshot.
+
+    The console's overview warns of old backups. guanxi store backup records its own.
+
+    Example: pg_dump … && guanxi store backed-up --store postgresql://…
+    """
+    with_audit(
+        store,
+        "store backed-up",
+        lambda opened, _: opened.put_note(BACKED_UP, note_of_time(int(time.time()))),
+    )
+    note(text("已记下", "recorded"))
+
+
+def _entry(what: str) -> AuditEntry:
+    """Return the audit entry of a command that has succeeded."""
+    return AuditEntry(number=new_number(time.time_ns() // 10**6), who=user(), what=what, status=0)
 
 
 def _confirmed(store: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -29,18 +29,20 @@ from guanxi.cli.store.opening import (
     DEFAULT_STORE,
     StoreOption,
     all_or_nothing,
-    with_store,
+    with_audit,
     with_unchanged,
 )
 from guanxi.cli.terminal import json_of, note, say
+from guanxi.files import found_out
 from guanxi.files.account_import import import_accounts
-from guanxi.files.accounts import Accounts, read_accounts
+from guanxi.files.accounts import read_accounts
 from guanxi.files.comparison import check_edges
 from guanxi.files.content import import_content
-from guanxi.files.edges import UNITS, Edges, import_edges, missing_groups, read_edges
+from guanxi.files.edges import Edges, import_edges, missing_groups, read_edges
 from guanxi.files.outcome import Counts, OnConflict, Refused, write_refused
 from guanxi.files.output import check_target, whole_file
-from guanxi.files.table import Part, Request
+from guanxi.files.table import Request
+from guanxi.operations.audit import Act
 from guanxi.stores import is_server_address, redacted
 from guanxi.stores.port import Store, StoreError
 from guanxi.text import Text
@@ -236,14 +238,21 @@ def edges(
                 )
                 return names, checked, written
 
+            async def audited(opened: Store, act: Act) -> tuple[list[str], Edges, Counts]:
+                result = await load(opened)
+                act.detail = result[-1].described
+                return result
+
             exists = True
             if dry_run:
                 (odd, checked, counts), exists = with_unchanged(store, load)
             else:
                 with all_or_nothing(store) as path:
-                    odd, checked, counts = with_store(path, load, create=True)
+                    odd, checked, counts = with_audit(
+                        path, "store import edges", audited, create=True
+                    )
             _write_bad(bad_lines, checked.refused(), force=force)
-            notes = [*_missing(store, exists=exists), *_notes(checked, odd)]
+            notes = [*_missing(store, exists=exists), *map(shown, found_out.of_edges(checked, odd))]
     _summarise(counts, notes, dry_run=dry_run, json=json)
 
 
@@ -312,16 +321,19 @@ def accounts(
                     progress=lambda count: progress.update(task, completed=count),
                 )
 
+            async def audited(opened: Store, act: Act) -> Counts:
+                counts = await load(opened)
+                act.detail = counts.described
+                return counts
+
             exists = True
             if dry_run:
                 counts, exists = with_unchanged(store, load)
             else:
                 with all_or_nothing(store) as path:
-                    counts = with_store(path, load, create=True)
+                    counts = with_audit(path, "store import accounts", audited, create=True)
             _write_bad(bad_lines, found.refused(), force=force)
-            notes = [*_missing(store, exists=exists), *_ignored(found)]
-            if not restore:
-                notes += _no_values(found.no_values())
+            notes = [*_missing(store, exists=exists), *map(shown, found_out.of_accounts(found))]
     _summarise(counts, notes, dry_run=dry_run, json=json)
 
 
@@ -358,7 +370,13 @@ def content(
     line is invalid, nothing is imported and the line's number is printed. A document replaces the
     one with the same owner, kind and id.
     """
-    count = with_store(store, lambda opened: import_content(opened, Path(file)))
+
+    async def load(opened: Store, act: Act) -> int:
+        count = await import_content(opened, Path(file))
+        act.detail = f"documents {count}"
+        return count
+
+    count = with_audit(store, "store import content", load)
     note(
         text(
             f"写入 {count:,} 份内容",
@@ -456,98 +474,6 @@ def _write_bad(path: Path | None, refused: Iterator[Refused], *, force: bool) ->
             write_refused(temporary, ((row, shown(row.reason)) for row in refused))
 
 
-_COUNTS = {
-    "read": Text("读取", "read"),
-    "new": Text("新增", "new"),
-    "changed": Text("更新", "changed"),
-    "unchanged": Text("未变", "unchanged"),
-    "repeated": Text("重复", "repeated"),
-    "conflicting": Text("矛盾", "in conflict"),
-    "refused": Text("拒绝", "refused"),
-}
-_TIMES = {
-    "none": Text(
-        "没有，按文件的顺序，最后一行为现在", "none, so in the file's order, the last now"
-    ),
-    "seconds": Text("秒", "seconds"),
-    "milliseconds": Text("毫秒", "milliseconds"),
-    "microseconds": Text("微秒", "microseconds"),
-    "iso": Text("ISO 8601", "ISO 8601"),
-    "iso without zone": Text("ISO 8601 无时区，视为 UTC", "ISO 8601 without zone, as UTC"),
-}
-
-
-#: By the form that times may have instead; {0} is how many, {1} one of them.
-_DOUBTS = {
-    "date": Text(
-        "{0:,} 个时间如 {1} 按 1970 年以来的秒读取。若是日期（年月日），"
-        "请用 --sql：strptime(time, '%Y%m%d') AS time",
-        "{0:,} times such as {1} were read as seconds since 1970. If they are dates (YYYYMMDD), use"
-        " --sql with strptime(time, '%Y%m%d') AS time",
-    ),
-    "minute": Text(
-        "{0:,} 个时间如 {1} 按 1970 年以来的毫秒读取。若是年月日时分，"
-        "请用 --sql：strptime(time, '%Y%m%d%H%M') AS time",
-        "{0:,} times such as {1} were read as milliseconds since 1970. If they are YYYYMMDDhhmm,"
-        " use --sql with strptime(time, '%Y%m%d%H%M') AS time",
-    ),
-    "day": Text(
-        "{0:,} 个时间如 {1} 按 1970 年以来的秒读取。若是 Excel 的日期序号，"
-        "请用 --sql：DATE '1899-12-30' + time::INTEGER AS time",
-        "{0:,} times such as {1} were read as seconds since 1970. If they are days as Excel numbers"
-        " them, use --sql with DATE '1899-12-30' + time::INTEGER AS time",
-    ),
-}
-
-
-def _headerless(parts: Sequence[Part]) -> list[str]:
-    """Return which columns were read of the files without a header, once for each order."""
-    orders = dict.fromkeys(
-        (", ".join(part.columns.values()), ", ".join(part.columns))
-        for part in parts
-        if not part.has_header
-    )
-    return [
-        text(
-            f"没有标题行：第 {numbers} 列是 {names}",
-            f"no header: the columns {numbers} are {names}",
-        )
-        for numbers, names in orders
-    ]
-
-
-def _notes(edges: Edges, odd_groups: list[str]) -> list[str]:
-    """Return what was found out about files of edges, a sentence each."""
-    found = edges.found
-    notes = _headerless(edges.parts)
-    kinds = [
-        f"{shown(_TIMES[unit])} ({found.times[unit]:,})" for unit in UNITS if unit in found.times
-    ]
-    if kinds:
-        notes.append(text("时间：", "times: ") + ", ".join(kinds))
-    notes += [
-        shown(_DOUBTS[form]).format(count, example)
-        for form, (count, example) in found.doubtful.items()
-    ]
-    notes += [*_ignored(edges), *_no_values(found.no_values)]
-    if odd_groups:
-        names = ", ".join(dict.fromkeys(odd_groups))
-        notes.append(
-            text(
-                f"分组名里有分隔符吗？{names}。若是，请用 --group-separator",
-                f"is there a separator in these group names? {names}. If so, use --group-separator",
-            )
-        )
-    elif found.group_separator != "|":
-        notes.append(
-            text(
-                f"分组名之间是 {found.group_separator}",
-                f"groups are separated by {found.group_separator}",
-            )
-        )
-    return notes
-
-
 def _missing(store: str, *, exists: bool) -> list[str]:
     if exists:
         return []
@@ -557,32 +483,15 @@ def _missing(store: str, *, exists: bool) -> list[str]:
     ]
 
 
-def _ignored(found: Edges | Accounts) -> list[str]:
-    nameless = text("（无名）", "(no name)")
-    names = dict.fromkeys(name or nameless for part in found.parts for name in part.ignored)
-    if not names:
-        return []
-    return [text("忽略的列：", "columns ignored: ") + ", ".join(names)]
-
-
-def _no_values(names: Sequence[str]) -> list[str]:
-    if not names:
-        return []
-    return [
-        text(
-            f"这些文字按原样写入：{', '.join(names)}。若表示没有值，请留空",
-            f"written as texts: {', '.join(names)}. If they mean no value, leave the cell empty",
-        )
-    ]
-
-
 def _summarise(counts: Counts, notes: list[str], *, dry_run: bool, json: bool) -> None:
     """Print what became of the lines."""
     numbers = msgspec.structs.asdict(counts)
     if json:
         say(json_of({**numbers, "notes": notes}))
         return
-    line = ", ".join(f"{count:,} {shown(_COUNTS[name])}" for name, count in numbers.items())
+    line = ", ".join(
+        f"{count:,} {shown(found_out.COUNTS[name])}" for name, count in numbers.items()
+    )
     if dry_run:
         line += text("（没有写入）", " (nothing was written)")
     note("\n".join([line, *notes]))

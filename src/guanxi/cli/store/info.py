@@ -36,7 +36,7 @@ _STATES = {
 }
 
 
-@in_chinese("""显示库的引擎、结构、大小、数目、变更的时间、上次检查与使用者。
+@in_chinese("""显示库的引擎、结构、大小、数目、变更的时间、上次检查、上次备份与使用者。
 
     PostgreSQL 的数目为其估计值，除非 --exact，它读取每一行。
     上次检查：guanxi check 上次未发现错误的时间。""")
@@ -45,7 +45,7 @@ def info(
     exact: Annotated[bool, option("逐行计数。", "Count every row.", "--exact")] = False,
     as_json: Annotated[bool, option("以 JSON 输出。", "Print JSON.", "--json")] = False,
 ) -> None:
-    """Print a store's engine, schema, sizes, counts, times of changes, last check and users.
+    """Print a store's engine, schema, sizes, counts, times of changes, check and backup, and users.
 
     Counts of PostgreSQL are its estimates, unless --exact, which reads every row. The last check is
     the last time that guanxi check found no fault.
@@ -80,6 +80,7 @@ def _lines(found: StoreInfo) -> Iterator[tuple[str, str]]:
     yield text("最新的变更", "newest change"), _time(found.newest_change_ms, 1_000) or never
     never = text("从未", "never")
     yield text("上次检查通过", "last check without a fault"), _time(found.checked, 1) or never
+    yield text("上次备份", "last backup"), _time(found.backed_up, 1) or never
     if found.users is None:
         users = text("此系统无法得知", "this system does not say")
     else:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from guanxi.service.exchange import ASGI
-from guanxi.service.server import Operated
+if TYPE_CHECKING:  # a worker of the console serves nothing
+    from guanxi.service.exchange import ASGI
+    from guanxi.service.server import Operated
 
 
 @asynccontextmanager

@@ -18,8 +18,21 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from guanxi.accounts.administrators import Scope as Permits
-from guanxi.console.operator import account, accounts, audit, changes, check, lists, overview, two
+from guanxi.console.operator import (
+    account,
+    accounts,
+    audit,
+    changes,
+    check,
+    copies,
+    imports,
+    lists,
+    overview,
+    two,
+)
 from guanxi.console.operator.desk import SIGN_IN, SIGN_OUT, Desk, SignedOut
+from guanxi.console.operator.folder import Folder
+from guanxi.console.operator.jobs import Jobs
 from guanxi.console.operator.samples import SECONDS, Samples
 from guanxi.service import logs
 from guanxi.service.metrics import totals
@@ -39,6 +52,8 @@ _ENTRIES = (
     Entry(two.PATH, Text("两个账号", "Two accounts")),
     Entry(changes.PATH, Text("变更", "Changes")),
     Entry(audit.PATH, Text("审计", "Audit log")),
+    Entry(imports.PATH, Text("导入", "Import")),
+    Entry(copies.PATH, Text("导出与备份", "Export, backup")),
     Entry(check.PATH, Text("检查", "Check")),
 )
 _MODULES = (accounts, account, lists, two, changes, audit)
@@ -54,8 +69,8 @@ class Console:
         self._desk = Desk(operated, site)
         clock = operated.service.clock
         self._samples = Samples(lambda: totals(operated.cells), lambda: clock() / 1e9)
-        self._overview = overview.Overview(self._desk, self._samples)
-        self._check = check.Check(self._desk)
+        self._jobs, self._folder = Jobs(self._desk), Folder(operated.store)
+        self._overview = overview.Overview(self._desk, self._samples, self._jobs)
         pages = Starlette(
             routes=self._routes(),
             exception_handlers={
@@ -80,7 +95,8 @@ class Console:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await self._check.stop()
+            await self._jobs.stop()
+            self._folder.close()
 
     async def _sample(self) -> None:
         while True:
@@ -89,11 +105,14 @@ class Console:
 
     def _routes(self) -> list[Route]:
         site = self._desk.site
-        verbs = [verb for module in _MODULES for verb in module.verbs(self._desk)]
-        guarded = [
-            (method, path, self._guarded(handle))
-            for method, path, handle in (*self._overview.verbs(), *self._check.verbs(), *verbs)
-        ]
+        desk, jobs = self._desk, self._jobs
+        verbs = [verb for module in _MODULES for verb in module.verbs(desk)]
+        verbs += self._overview.verbs()
+        verbs += jobs.verbs()
+        verbs += check.verbs(desk, jobs)
+        for pages in (imports.Imports, copies.Copies):
+            verbs += pages(desk, jobs, self._folder).verbs()
+        guarded = [(method, path, self._guarded(handle)) for method, path, handle in verbs]
         own = [
             ("GET", SIGN_IN, self._sign_in),
             ("POST", SIGN_IN, self._signed_in),
@@ -109,6 +128,10 @@ class Console:
         return guarded
 
     async def _signed_out(self, request: Request, _error: Exception) -> Response:
+        if (
+            "hx-request" in request.headers
+        ):  # a part that renews itself: the whole page is to sign in
+            return Response(None, 204, security_headers() | {"HX-Refresh": "true"})
         query = request.url.query if request.method == "GET" else ""
         back = path_of(request) + (f"?{query}" if query else "")
         is_page = request.method == "GET" and back != "/"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
 from starlette.exceptions import HTTPException
@@ -33,10 +34,11 @@ class SignedOut(Exception):
 
 
 class Change(NamedTuple):
-    """A change: its route in the API, by which the audit log names it, and whom it is about."""
+    """A change: its route in the API or its command, by which the audit log names it, and whom it
+    is about."""
 
     route: str
-    mid: int
+    mid: int = 0
     target: int = 0
 
 
@@ -103,10 +105,8 @@ class Desk:
         Raise StoreError if the log cannot be written; then nothing is done.
         """
         token = await self.token(request, Scope.WRITE)
-        act, now_ms = Act(change.mid, change.target), self.service.clock() // 10**6
-        async with recorded(
-            self.store, token.name, change.route, act, now_ms=now_ms, request_id=next(self._ids)
-        ):
+        act = Act(change.mid, change.target)
+        async with self.recorded(token, change, act):
             try:
                 done = await do(act)
             except AccountError as error:
@@ -125,6 +125,16 @@ class Desk:
                 return Notice.refused(error)
             act.status = 200
         return Notice("done", done)
+
+    def recorded(
+        self, token: AdminToken, change: Change, act: Act
+    ) -> AbstractAsyncContextManager[Act]:
+        """Record a change in the audit log, before the block and with its outcome after it.
+
+        Raise StoreError if the log cannot be written; then the block does not run.
+        """
+        now_ms, id = self.service.clock() // 10**6, next(self._ids)
+        return recorded(self.store, token.name, change.route, act, now_ms=now_ms, request_id=id)
 
     async def names(self, mids: list[int]) -> dict[int, str]:
         """Return the names of accounts, by mid; unknown ones are omitted."""

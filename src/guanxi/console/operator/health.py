@@ -20,6 +20,8 @@ _READY_SECONDS = 2.0
 #: Free space below this share, or this many bytes, is little.
 _LEAST_SHARE, _LEAST_BYTES = 0.1, 1 << 30
 _LONG_WAIT, _LARGE_LOG, _CHECK_DAYS, _TOKEN_DAYS = 1.0, 1 << 30, 31, 7
+#: A backup is old after so many days.
+_BACKUP_DAYS = 7
 
 
 class Problem(NamedTuple):
@@ -63,6 +65,8 @@ async def problems(
     found = [*_of_requests(hour, longest_wait), *_of_disk(disk, info)]
     if erasures:
         found.append(_erasing(len(erasures)))
+    if info is not None:
+        found += _of_backup(info, now)
     if info is not None and (info.checked is None or info.checked < now - _CHECK_DAYS * DAY):
         found.append(_NOT_CHECKED)
     for token in tokens:
@@ -146,6 +150,19 @@ def _of_disk(disk: Disk | None, info: StoreInfo | None) -> list[Problem]:
     return found
 
 
+def _of_backup(info: StoreInfo, now: int) -> list[Problem]:
+    made = info.backed_up
+    if made is None:
+        what = Text("没有已知的备份", "No backup is known")
+    elif made < now - _BACKUP_DAYS * DAY:
+        days = (now - made) // DAY
+        what = Text(f"最近一次备份是 {days:,} 天前", f"The last backup was made {days:,} days ago")
+    else:
+        return []
+    is_file = info.engine.startswith("SQLite")
+    return [Problem("warn", what, _BACK_UP if is_file else _BACK_UP_SERVER)]
+
+
 def _erasing(count: int) -> Problem:
     return Problem(
         "warn",
@@ -162,6 +179,17 @@ def _expiring(name: str, days: int) -> Problem:
     )
 
 
+_BACK_UP = Text(
+    "请在“导出与备份”页或用 guanxi store backup 备份；若由其他程序备份，请让它随后运行"
+    " guanxi store backed-up。",
+    "Make one on the page Export, backup, or by guanxi store backup. If another program makes"
+    " them, let it run guanxi store backed-up afterwards.",
+)
+_BACK_UP_SERVER = Text(
+    "请用 pg_dump 等备份，并随后运行 guanxi store backed-up：服务只能由此得知。",
+    "Make one by pg_dump or the like, and run guanxi store backed-up afterwards: only by that the"
+    " service knows.",
+)
 _NOT_CHECKED = Problem(
     "warn",
     Text("库在最近一个月内没有完整检查过", "The store was not checked within the last month"),

@@ -13,6 +13,7 @@ from guanxi._version import __version__
 from guanxi.console.counted import COUNTS
 from guanxi.console.operator import health
 from guanxi.console.operator.desk import Desk
+from guanxi.console.operator.jobs import Jobs
 from guanxi.console.operator.samples import HEIGHT, WIDTH, Samples
 from guanxi.contract import errors
 from guanxi.service import logs
@@ -36,10 +37,10 @@ SIZES = {
 class Overview:
     """The page, and the facts about the store that it has read last."""
 
-    def __init__(self, desk: Desk, samples: Samples) -> None:
-        self._desk, self._samples = desk, samples
+    def __init__(self, desk: Desk, samples: Samples, jobs: Jobs) -> None:
+        self._desk, self._samples, self._jobs = desk, samples, jobs
         self._info: StoreInfo | None = None
-        self._read_at = 0.0
+        self._read_at, self._jobs_ended = 0.0, 0
         self._reading: asyncio.Task[None] | None = None
 
     def verbs(self) -> list[Verb]:
@@ -56,6 +57,7 @@ class Overview:
             request,
             "_overview.html" if request.query_params.get("part") else "overview.html",
             problems=wrong,
+            running=self._jobs.running,
             erasures=erasures,
             info=info,
             disk=disk,
@@ -93,9 +95,9 @@ class Overview:
 
     async def _facts(self) -> StoreInfo | None:
         """Return the facts about the store, some seconds old; None until they are first read."""
-        if self._reading is None and (
-            self._info is None or monotonic() - self._read_at > _INFO_SECONDS
-        ):
+        is_old = monotonic() - self._read_at > _INFO_SECONDS or self._jobs.ended != self._jobs_ended
+        if self._reading is None and (self._info is None or is_old):
+            self._jobs_ended = self._jobs.ended
             self._reading = asyncio.create_task(self._read())
         if self._reading is not None:
             await asyncio.wait((self._reading,), timeout=_WAIT_SECONDS)

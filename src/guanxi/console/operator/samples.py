@@ -29,13 +29,13 @@ class Period(NamedTuple):
     requests: int
     codes: Counter[int]
     endpoints: Counter[str]
-    relation_changes: int
+    follows: int
     buckets: tuple[int, ...]
 
     @property
     def each_minute(self) -> float:
-        """Return how many relations changed a minute."""
-        return self.relation_changes * 60 / self.seconds if self.seconds else 0.0
+        """Return how many followings began a minute."""
+        return self.follows * 60 / self.seconds if self.seconds else 0.0
 
     def slower(self, share: float) -> float | None:
         """Return a bound in seconds that all but ``share`` of the requests kept to.
@@ -106,7 +106,7 @@ def _between(first: Sample, last: Sample) -> Period:
         codes.total(),
         codes,
         after.endpoints - before.endpoints,
-        after.relation_changes - before.relation_changes,
+        after.follows - before.follows,
         tuple(now - then for now, then in zip(after.buckets, before.buckets, strict=True)),
     )
 

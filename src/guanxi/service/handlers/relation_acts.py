@@ -23,7 +23,7 @@ from guanxi.service.answers import encode
 from guanxi.service.handling import NO_ACCOUNT, UNKNOWN_CALLER, Refused, Service
 
 _NONE = Relation()
-_RETIRED = int(Act.WHISPER)
+_RETIRED, _FOLLOW = int(Act.WHISPER), int(Act.FOLLOW)
 
 
 def check_act(params: p.ModifyParams) -> None:
@@ -43,6 +43,8 @@ async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes
     act, caps = Modify(caller, params.fid, params.act), service.profile.caps
     [code] = await service.store.change([act], caps)
     if not code:
+        if params.act == _FOLLOW:
+            service.followed(1)
         return b""
     if code == REQUESTED:
         return encode(s.Requested())
@@ -79,6 +81,8 @@ async def batch_modify(service: Service, caller: int, params: p.BatchParams) -> 
     fids = list(dict.fromkeys(params.fids))
     acts = [Modify(caller, fid, params.act) for fid in fids]
     codes = await service.store.change(acts, service.profile.caps)
+    if params.act == _FOLLOW:
+        service.followed(codes.count(0))
     codes = [0 if code == REQUESTED else code for code in codes]
     code, failed = batch_result(fids, codes)
     if code == errors.NotSignedIn.number:

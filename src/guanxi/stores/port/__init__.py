@@ -19,6 +19,7 @@ from typing import Protocol
 from guanxi.stores.port.accounts import Accounts
 from guanxi.stores.port.administration import Administration
 from guanxi.stores.port.content import Content, Documents, Query
+from guanxi.stores.port.doctor import Distribution, Finding, Level
 from guanxi.stores.port.erasing import Erasure, Erasures
 from guanxi.stores.port.errors import (
     BadLine,
@@ -90,6 +91,7 @@ __all__ = [
     "CursorOfAnotherStore",
     "CursorRefused",
     "CursorTooOld",
+    "Distribution",
     "Documents",
     "EdgeRow",
     "Erasure",
@@ -98,10 +100,12 @@ __all__ = [
     "Feed",
     "FeedItem",
     "FeedStatus",
+    "Finding",
     "Follower",
     "Grant",
     "GroupRow",
     "Imported",
+    "Level",
     "ListedAccount",
     "OnContradiction",
     "OnOtherTime",

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-#: The note that ``note_of_check`` is the value of.
-CHECKED = "checked"
+#: The notes of when a check last ended without a fault, and of when a backup was last made.
+CHECKED, BACKED_UP = "checked", "backed up"
 
 
 class StoreInfo(Struct, frozen=True, kw_only=True):
@@ -32,20 +32,23 @@ class StoreInfo(Struct, frozen=True, kw_only=True):
     newest_change_ms: int | None
     #: When ``guanxi check`` last ended without a fault, in seconds since the Unix epoch.
     checked: int | None
+    #: When a backup was last made, in seconds since the Unix epoch: by ``guanxi store backup``, the
+    #: console, or another program of which ``guanxi store backed-up`` knows; None if never.
+    backed_up: int | None
     #: The other processes that have the store open, as "pid name" or what the server knows; None
     #: if the system does not say.
     users: list[str] | None
 
 
-class _Check(Struct, frozen=True):
+class _Noted(Struct, frozen=True):
     time: int
 
 
-def note_of_check(now: int) -> bytes:
-    """Return the note of a check without a fault at a time, in seconds since the Unix epoch."""
-    return msgspec.json.encode(_Check(now))
+def note_of_time(now: int) -> bytes:
+    """Return the note of a time, in seconds since the Unix epoch: the value of such a note."""
+    return msgspec.json.encode(_Noted(now))
 
 
-def time_of_check(note: bytes | None) -> int | None:
-    """Return the time of the note of a check; None without one."""
-    return None if note is None else msgspec.json.decode(note, type=_Check).time
+def time_of_note(note: bytes | None) -> int | None:
+    """Return the time of a note of ``note_of_time``; None without one."""
+    return None if note is None else msgspec.json.decode(note, type=_Noted).time

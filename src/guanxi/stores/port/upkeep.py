@@ -7,6 +7,7 @@ from typing import Protocol
 
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import Session
+from guanxi.stores.looking import Looking
 from guanxi.stores.port.info import StoreInfo
 from guanxi.stores.port.rows import (
     About,
@@ -42,10 +43,10 @@ class Upkeep(Protocol):
     ) -> Imported:
         """Import many edges; return how many are new, changed, unchanged and in conflict.
 
-        All rows are checked before anything is written. PostgreSQL, and SQLite if no edges are
-        stored, write all or none, in one transaction. Otherwise SQLite writes slices, each in a
-        transaction of some milliseconds, so that other writes go between: an interrupted import
-        leaves whole slices, and the same import run again continues.
+        All rows are checked before anything is written. If no edges are stored, and on PostgreSQL
+        up to 20,000 edges, all or none are written, in one transaction. Otherwise slices are, each
+        in a transaction of a fraction of a second, so that other writes go between: an interrupted
+        import leaves whole slices, and the same import run again continues.
 
         The numbers of followings and groups are not limited. ``rows`` is read on another thread;
         ``progress`` is called, on any thread, with the number of rows read so far. ``accounts`` are
@@ -58,8 +59,8 @@ class Upkeep(Protocol):
         is left out), or the row is an error. A row that contradicts a stored edge is an error with
         ``on_contradiction="refuse"``. With ``"resolve"`` a block wins over follows and whispers in
         both directions, and a follow over the follower's whisper: a row that loses is left out, one
-        that wins removes the stored edges. SQLite's slices resolve so in either case, if an edge
-        was stored after the check.
+        that wins removes the stored edges. Slices resolve so in either case, if an edge was stored
+        after the check.
 
         A row that is later than the clock is invalid, unless ``ahead``: a copy of a store has times
         that a clock which was ahead gave it.
@@ -158,9 +159,10 @@ class Upkeep(Protocol):
         Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
-    def check(self) -> AsyncIterator[Fault]:
+    def check(self, looking: Looking | None = None) -> AsyncIterator[Fault]:
         """Check every stored row; yield each broken invariant.
 
+        ``looking`` is called, on any thread, with what is looked at and the share that is done.
         Raise StoreUnavailable if the read fails.
         """
 

@@ -60,11 +60,7 @@ async def created(db: Connection, mid: int) -> int:
 
 async def put_accounts(db: Connection, rows: Sequence[AccountRow]) -> None:
     """Create or replace the accounts of a copy. Expects the caller's transaction."""
-    by_time: dict[int, list[AccountRow]] = {}
-    for row in rows:
-        by_time.setdefault(row.created, []).append(row)
-    for created, some in sorted(by_time.items()):
-        await cards.put(db, [(row.account, row.card) for row in some], created)
+    await cards.put_created(db, ((row.account, row.card, row.created) for row in rows))
 
 
 _OTHERS = """

@@ -181,6 +181,28 @@ async def _pair(db: Connection) -> None:
         raise BadLine(line, REPEATED)
 
 
+async def check(
+    db: Connection,
+    accounts: Mapping[int, tuple[Card, Privacy, State]],
+    *,
+    strict: bool,
+    on_contradiction: OnContradiction,
+    on_other_time: OnOtherTime,
+) -> None:
+    """Check the staged edges against the store, without a lock; raise as ``write``.
+
+    Expects a transaction, which must end before ``write``.
+    """
+    await _check_erased(db, accounts)
+    await db.execute(_STORED)
+    await db.execute("ANALYZE stored")
+    await _refuse_stored(db, on_contradiction, on_other_time)
+    if strict:
+        await db.execute(_NAMED)
+        await db.execute("DELETE FROM unknown WHERE mid = ANY($1)", [*accounts])
+        await _refuse_unknown(db)
+
+
 async def write(
     db: Connection,
     accounts: Mapping[int, tuple[Card, Privacy, State]],
@@ -245,12 +267,14 @@ async def _lock_out_writers(db: Connection) -> None:
     """
     await db.execute("SET LOCAL lock_timeout = '500ms'")
     for _ in range(_LOCK_TRIES):
+        await db.execute("SAVEPOINT locking")
         try:
-            async with db.transaction():
-                await db.execute(_LOCK)
+            await db.execute(_LOCK)
         except asyncpg.LockNotAvailableError:
+            await db.execute("ROLLBACK TO SAVEPOINT locking")
             await asyncio.sleep(_LOCK_PAUSE)
         else:
+            await db.execute("RELEASE SAVEPOINT locking")
             await db.execute("SET LOCAL lock_timeout TO DEFAULT")
             return
     raise StoreUnavailable("too many writers: the import could not lock the store; try again")
@@ -335,19 +359,32 @@ async def _check_against_store(
     await db.execute(_STORED)
     await db.execute("ANALYZE stored")
     conflicting = _Conflicting()
-    if await db.fetchval("SELECT EXISTS (SELECT 1 FROM stored)"):  # not for an empty store
-        line = await db.fetchval(_CONTRADICTION)
-        if line is not None and on_contradiction == "refuse":
-            raise BadLine(line, CONTRADICTION)
-        if on_other_time == "refuse":
-            other = await db.fetchval(_OTHER_TIME)
-            if other is not None:
-                raise BadLine(other, OTHER_TIME)
-        if line is not None or on_other_time in _LOSES_BY_TIME:
-            conflicting = await _resolve(db, _LOSES_BY_TIME.get(on_other_time, "false"))
+    contradicts = await _refuse_stored(db, on_contradiction, on_other_time)
+    if contradicts or on_other_time in _LOSES_BY_TIME:
+        conflicting = await _resolve(db, _LOSES_BY_TIME.get(on_other_time, "false"))
     await db.execute(_ADDED)
     await db.execute("ANALYZE added")
     return conflicting
+
+
+async def _refuse_stored(
+    db: Connection, on_contradiction: OnContradiction, on_other_time: OnOtherTime
+) -> bool:
+    """Return whether a staged edge contradicts one in ``stored``.
+
+    Raise ``BadLine`` for the first if that is to be refused, and for the first edge that is stored
+    with another time if that is.
+    """
+    if not await db.fetchval("SELECT EXISTS (SELECT 1 FROM stored)"):  # an empty store
+        return False
+    line = await db.fetchval(_CONTRADICTION)
+    if line is not None and on_contradiction == "refuse":
+        raise BadLine(line, CONTRADICTION)
+    if on_other_time == "refuse":
+        other = await db.fetchval(_OTHER_TIME)
+        if other is not None:
+            raise BadLine(other, OTHER_TIME)
+    return line is not None
 
 
 _STORED_TIME = "CASE kind WHEN 'follow' THEN follows WHEN 'whisper' THEN whispers ELSE blocks END"
@@ -432,6 +469,13 @@ SELECT mid FROM added
 EXCEPT SELECT mid FROM (SELECT mid FROM added OFFSET 0) AS named JOIN account USING (mid)
 ORDER BY mid
 """
+# The same before ``added`` exists.
+_NAMED = """
+CREATE TEMP TABLE unknown ON COMMIT DROP AS
+SELECT DISTINCT owner AS mid FROM ends
+EXCEPT SELECT mid FROM (SELECT DISTINCT owner AS mid FROM ends OFFSET 0) AS named
+JOIN account USING (mid)
+"""
 _FIRST_UNKNOWN = """
 SELECT min(line) FROM staged
 WHERE source IN (SELECT mid FROM unknown) OR target IN (SELECT mid FROM unknown)
@@ -446,10 +490,15 @@ async def _create_accounts(db: Connection, *, strict: bool) -> None:
     """
     await db.execute(_UNKNOWN)
     if strict:
-        line = await db.fetchval(_FIRST_UNKNOWN)
-        if line is not None:
-            raise BadLine(line, UNKNOWN_ACCOUNT)
+        await _refuse_unknown(db)
     await put_plain(db)
+
+
+async def _refuse_unknown(db: Connection) -> None:
+    """Raise ``BadLine`` for the first line that names an account in the table ``unknown``."""
+    line = await db.fetchval(_FIRST_UNKNOWN)
+    if line is not None:
+        raise BadLine(line, UNKNOWN_ACCOUNT)
 
 
 # The groups, contract and visits of followings that have any.

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from guanxi.accounts.account import State
 from guanxi.graph.pair import DEFAULT, SPECIAL
 from guanxi.stores import tails
+from guanxi.stores.looking import ROWS, Looking, Steps
 from guanxi.stores.port import Fault
 from guanxi.stores.postgresql import check_content, feed
 from guanxi.stores.postgresql.cards import derived
@@ -120,24 +121,35 @@ INVARIANTS = (*_VIOLATIONS, *_EQUAL_SETS, *tails.INVARIANTS, feed.INVARIANT)
 _PREFETCH = 500
 
 
-async def check(db: Connection) -> AsyncIterator[Fault]:
+async def check(db: Connection, looking: Looking | None = None) -> AsyncIterator[Fault]:
     """Yield a fault for each stored row that breaks an invariant, documents included.
 
-    Expects a transaction.
+    ``looking`` is called with each invariant, or the rows that are looked at, and the share that is
+    done. Expects a transaction.
     """
     differences = {
         invariant: f"(({one}) EXCEPT ({other})) UNION ALL (({other}) EXCEPT ({one}))"
         for invariant, (one, other) in _EQUAL_SETS.items()
     }
-    for invariant, statement in {**_VIOLATIONS, **differences}.items():
+    statements = {**_VIOLATIONS, **differences}
+    steps = Steps(looking, len(statements) + len(ROWS))
+    for invariant, statement in statements.items():
+        steps.begin(invariant)
         async for row in db.cursor(statement, prefetch=_PREFETCH):
             yield Fault(invariant, ", ".join(map(_text, row)))
+    accounts, changes, documents = ROWS
+    steps.begin(accounts)
+    count, number = int(await db.fetchval("SELECT count(*) FROM account")), 0
     async for account in derived(db):
+        number += 1
+        steps.passed(number, count)
         for fault in tails.faults_of(account):
             yield fault
+    steps.begin(changes)
     async for fault in feed.faults(db):
         yield fault
-    async for fault in check_content.check(db):
+    steps.begin(documents)
+    async for fault in check_content.check(db, steps):
         yield fault
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from guanxi.stores import documents
+from guanxi.stores.looking import Steps
 from guanxi.stores.port import Fault
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.postgresql.content import encoded_filters
@@ -45,12 +46,16 @@ _object = msgspec.json.Decoder().decode
 _keys = msgspec.json.Decoder(list[tuple[str, int]]).decode
 
 
-async def check(db: Connection) -> AsyncIterator[Fault]:
+async def check(db: Connection, steps: Steps) -> AsyncIterator[Fault]:
     """Yield a fault for each document, key or holder that breaks an invariant.
 
     A holder is the recorded owner of a document of a unique kind. Expects a transaction.
     """
-    async for owner, kind, id, filters, text, body, keys in db.cursor(_CONTENT, prefetch=_PREFETCH):
+    count, number = int(await db.fetchval("SELECT count(*) FROM content")), 0
+    async for row in db.cursor(_CONTENT, prefetch=_PREFETCH):
+        owner, kind, id, filters, text, body, keys = row
+        number += 1
+        steps.passed(number, count)
         stored = id, _object(filters), text, _keys(keys)
         invariant = documents.broken_invariant(kind, owner, body, stored, _derived)
         if invariant is not None:

@@ -33,7 +33,7 @@ from functools import partial
 from operator import attrgetter
 
 from guanxi.accounts.account import State, state_at
-from guanxi.stores.port import StoreError, StoreUnavailable, Suggestion
+from guanxi.stores.port import Distribution, StoreError, StoreUnavailable, Suggestion
 from guanxi.stores.port.rows import SOURCES, TARGETS
 from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
 from guanxi.stores.postgresql.holders import Holder, Look
@@ -53,6 +53,27 @@ async def is_distributed(db: Connection) -> bool:
 
 
 # --- the tables ---
+
+_SHARDS = """
+SELECT count(*) FROM pg_dist_shard WHERE logicalrelid = to_regclass('relation') HAVING count(*) > 0
+"""
+_PENDING = """
+SELECT name FROM unnest($1::text[]) AS name
+WHERE NOT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass(name))
+"""
+_NODES = "SELECT count(*) FROM pg_dist_node WHERE isactive AND shouldhaveshards"
+_ROWS = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'relation'::regclass"
+
+
+async def distribution(db: Connection, tables: Sequence[str]) -> Distribution:
+    """Return how ``tables``, all that a store has, are distributed, and over how many nodes."""
+    return Distribution(
+        pending=[name for (name,) in await db.fetch(_PENDING, tables)],
+        shards=await db.fetchval(_SHARDS),
+        nodes=await db.fetchval(_NODES),
+        about_rows=await db.fetchval(_ROWS),
+    )
+
 
 #: A condition: the table is not distributed yet.
 _NOT_DISTRIBUTED = (

@@ -18,6 +18,7 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
+from guanxi.stores.postgresql import addresses
 from guanxi.text import Text
 
 T = TypeVar("T")
@@ -36,20 +37,19 @@ CLOSE_SECONDS = 0.5
 PAUSES, AGAIN_SECONDS = (0.02, 0.1, 0.4, 1.0, 1.5, 2.0), 6.0
 
 _COMMON = {
-    "application_name": "guanxi",
     "jit": "off",  # these statements are short: compiling one takes longer than it saves
     "synchronous_commit": "on",
 }
-#: Settings of connections that serve requests.
+#: Settings of connections that serve requests, as SQL has their values.
 SERVING: Mapping[str, str] = {
-    "statement_timeout": "10s",
-    "lock_timeout": "2s",
-    "idle_in_transaction_session_timeout": "15s",
+    "statement_timeout": "'10s'",
+    "lock_timeout": "'2s'",
+    "idle_in_transaction_session_timeout": "'15s'",
 }
 #: Settings of connections that read or fill a whole store, without time limits.
 PATIENT: Mapping[str, str] = {
     "statement_timeout": "0",
-    "lock_timeout": "30s",
+    "lock_timeout": "'30s'",
     "idle_in_transaction_session_timeout": "0",
 }
 _NOTHING_DONE = ("40001", "40P01")  # errors of COMMIT itself after which nothing was written
@@ -66,6 +66,8 @@ _TEXTS = {
     "55P03": Text("所需的数据被另一事务占用", "another transaction holds what this needs"),
     "57014": Text("语句耗时过长", "the statement took too long"),
 }
+#: The attribute of an error of connecting that has its text for people.
+_REFUSAL = "guanxi_refusal"
 #: Errors of the driver itself, not of the server.
 _DRIVER = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 ERRORS = (asyncpg.PostgresError, *_DRIVER, OSError)
@@ -91,6 +93,10 @@ def failure(error: BaseException) -> StoreError:
     ``StoreUnavailable`` if the server is busy or does not answer, or a retry may succeed; else
     ``StoreError``.
     """
+    refused = getattr(error, _REFUSAL, None)
+    if isinstance(refused, Text):
+        lasting = isinstance(error, asyncpg.PostgresError) and not is_transient(error)
+        return (StoreError if lasting else StoreUnavailable)(refused)
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         for known, text in _TEXTS.items():
@@ -127,8 +133,7 @@ def schema_of(address: str) -> str:
 
     Raise ``ValueError`` for an invalid address or a repeated ``search_path``.
     """
-    [name] = parse_qs(urlsplit(address).query).get("search_path", ["guanxi"])
-    return '"' + name.replace('"', '""') + '"'
+    return addresses.read(address).quoted_schema
 
 
 _HOST_AND_PORT = re.compile(r"([^:]+|\[.*\]):(\d+)")
@@ -165,35 +170,56 @@ async def connect(address: str, settings: Mapping[str, str] = SERVING) -> Connec
     error contains the address, which may include a password.
     """
     try:
-        *others, last = _hosts(address)
+        target = addresses.read(address)
+        *others, last = _hosts(target.address)
+    except ValueError:
+        raise _unreadable() from None
+    try:
         for host in others:
             with suppress(OSError, asyncpg.TargetServerAttributeNotMatched):
-                return await _connect(address, settings, host)
-        return await _connect(address, settings, last)
-    except OSError:
+                return await _connect(target, settings, host)
+        return await _connect(target, settings, last)
+    except (OSError, asyncpg.PostgresError, asyncpg.TargetServerAttributeNotMatched) as error:
+        setattr(error, _REFUSAL, addresses.refusal(target, error))
         raise
-    except ValueError:  # asyncpg's errors for an invalid address are ValueErrors too
-        raise StoreError(
-            Text(
-                "库的地址无法识别，应如 postgresql://user:password@host:5432/database，"
-                "其他字符须作百分号编码",
-                "the address of the store cannot be read; it is like"
-                " postgresql://user:password@host:5432/database, other characters percent-encoded",
-            )
-        ) from None
+    except ValueError as error:  # asyncpg's errors for an invalid address are ValueErrors too
+        if "certificate" in str(error):
+            raise StoreError(addresses.refusal(target, error)) from None
+        raise _unreadable() from None
+
+
+def _unreadable() -> StoreError:
+    return StoreError(
+        Text(
+            "库的地址无法识别，应如 postgresql://user:password@host:5432/database，其他字符须作"
+            "百分号编码（/ # @ % 为 %2F %23 %40 %25），密码也可用 PGPASSWORD",
+            "the address of the store cannot be read; it is like"
+            " postgresql://user:password@host:5432/database, other characters percent-encoded"
+            " (/ # @ % as %2F %23 %40 %25); a password may be in PGPASSWORD instead",
+        )
+    )
 
 
 async def _connect(
-    address: str, settings: Mapping[str, str], host: Mapping[str, Any]
+    target: addresses.Target, settings: Mapping[str, str], host: Mapping[str, Any]
 ) -> Connection:
-    return await asyncpg.connect(
-        address,
+    connection: Connection = await asyncpg.connect(
+        target.address,
         **host,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS if settings is SERVING else None,
-        server_settings={**_COMMON, **settings, "search_path": schema_of(address)},
+        server_settings={"application_name": "guanxi"},
         target_session_attrs=SessionAttribute.primary,
     )
+    # By a statement: a pooler refuses or ignores most settings that a connection begins with.
+    changes = {**_COMMON, **settings, "search_path": target.quoted_schema}
+    statements = [f"SET {name} TO {value}" for name, value in changes.items()]
+    try:
+        await connection.execute("; ".join(statements), timeout=CONNECT_SECONDS)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
 
 async def retried(work: Callable[[], Awaitable[T]]) -> T:
@@ -407,11 +433,4 @@ async def close(connection: Connection) -> None:
 def _refused(error: BaseException) -> StoreUnavailable:
     """Return the error to raise if a server refuses a connection, as for an unknown role."""
     why = failure(error)
-    if isinstance(why, StoreUnavailable):
-        return why
-    return StoreUnavailable(
-        Text(
-            f"服务器拒绝了连接：{error.args[0]}",
-            f"the server refused the connection: {error.args[0]}",
-        )
-    )
+    return why if isinstance(why, StoreUnavailable) else StoreUnavailable(why.args[0])

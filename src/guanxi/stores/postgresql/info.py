@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from guanxi.accounts.account import State
-from guanxi.stores.port.info import CHECKED, StoreInfo, time_of_check
+from guanxi.stores.port.info import BACKED_UP, CHECKED, StoreInfo, time_of_note
 from guanxi.stores.postgresql.citus import is_distributed
 from guanxi.stores.postgresql.connections import Connection
 
@@ -79,6 +79,7 @@ async def info(db: Connection, exact: bool) -> AsyncIterator[StoreInfo]:
         estimated=not exact,
         oldest_change_ms=await db.fetchval(_TIME.format("ASC")),
         newest_change_ms=await db.fetchval(_TIME.format("DESC")),
-        checked=time_of_check(await db.fetchval(_NOTE, CHECKED)),
+        checked=time_of_note(await db.fetchval(_NOTE, CHECKED)),
+        backed_up=time_of_note(await db.fetchval(_NOTE, BACKED_UP)),
         users=[row[0] for row in await db.fetch(_USERS)],
     )

@@ -16,15 +16,16 @@ changes of one pair always lock the same row.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import asyncpg
 
 from guanxi.accounts.secrets import new_secret
 from guanxi.graph.pair import SPECIAL
 from guanxi.stores import redacted
-from guanxi.stores.port import StoreError, StoreMissing
-from guanxi.stores.postgresql import citus
+from guanxi.stores.port import Distribution, StoreError, StoreMissing
+from guanxi.stores.postgresql import addresses, citus, pooler
 from guanxi.stores.postgresql.connections import (
     PATIENT,
     Connection,
@@ -321,10 +322,17 @@ BY_OWN_KEY = {
 ON_EVERY_NODE = ("meta", "admin_token")
 
 
-async def init(address: str, *, distribute: bool) -> bool:
+async def init(
+    address: str,
+    *,
+    distribute: bool,
+    shards: int | None = None,
+    plan: Callable[[Distribution], None] | None = None,
+) -> bool:
     """Create the tables if they do not exist; with ``distribute``, shard them with Citus.
 
-    Existing tables are sharded too. Return whether tables were created. An error leaves the
+    Existing tables are sharded too, into ``shards`` parts each; ``plan`` is called before. Return
+    whether tables were created. An error leaves the
     database unchanged. Raise ``StoreError`` if the address is invalid, the server too old or, with
     ``distribute``, without Citus; ``StoreUnavailable`` if it does not answer.
     """
@@ -332,7 +340,10 @@ async def init(address: str, *, distribute: bool) -> bool:
     try:
         with failures():
             async with connection.transaction():
-                return await _init(connection, schema_of(address), distribute=distribute)
+                created = await _init(connection, schema_of(address), distribute=distribute)
+                if distribute:
+                    await _distribute(connection, shards, plan)
+                return created
     finally:
         await connection.close()
 
@@ -348,14 +359,15 @@ async def prepare(address: str, *, create: bool, version: int = VERSION) -> byte
     connection = await _connected(address)
     try:
         with failures():
-            found = await _version(connection)
+            found = await stored_version(connection)
             if found is None:
                 raise StoreMissing(
                     Text(
-                        f"{redacted(address)} 没有库：可用"
-                        f" `guanxi store init {redacted(address)}` 建立",
-                        f"there is no store at {redacted(address)}: create one with"
-                        f" `guanxi store init {redacted(address)}`",
+                        f"{redacted(address)} 没有库：模式 {schema_of(address)} 中没有"
+                        " guanxi 的表，可用 `guanxi store init` 与同一地址建立",
+                        f"there is no store at {redacted(address)}: the schema"
+                        f" {schema_of(address)} has no tables of guanxi; create them by `guanxi"
+                        " store init` with the same address",
                     )
                 )
             _refuse_newer(address, found, version)
@@ -386,7 +398,7 @@ async def migrate(
     try:
         with failures():
             async with connection.transaction():
-                found = await _version(connection)
+                found = await stored_version(connection)
                 if found is None:
                     raise StoreMissing(
                         Text(
@@ -397,7 +409,9 @@ async def migrate(
                 await connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
                 # On Citus one connection per node may then change several tables.
                 await connection.execute("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
-                found = await _version(connection) or 0  # another process may have migrated it
+                found = (
+                    await stored_version(connection) or 0
+                )  # another process may have migrated it
                 _refuse_newer(address, found, version)
                 for step in range(found, version):
                     if step not in migrations:
@@ -432,6 +446,12 @@ def _statements(sql: str) -> list[str]:
 async def _connected(address: str) -> Connection:
     with failures():
         connection = await connect(address, PATIENT)
+        try:
+            where = addresses.read(address).where
+            await pooler.refuse_shared(connection, partial(connect, address), where)
+        except BaseException:
+            connection.terminate()
+            raise
     if connection.get_server_version().major < OLDEST_SERVER:
         await connection.close()
         raise StoreError(
@@ -476,18 +496,28 @@ async def _init(connection: Connection, schema: str, *, distribute: bool) -> boo
                 " leave --distribute out",
             )
         )
-    created = await _version(connection) is None and await _create(connection, schema)
-    if distribute:
-        if not await citus.is_distributed(connection) and await connection.fetchval(_IS_RECORDED):
-            raise StoreError(
-                Text(
-                    "此库正在记录变更：请先用 `guanxi store changes off` 关闭，分布后再打开",
-                    "this store records changes: switch that off with `guanxi store changes off`,"
-                    " and on again when the store is distributed",
-                )
+    return await stored_version(connection) is None and await _create(connection, schema)
+
+
+async def _distribute(
+    connection: Connection, shards: int | None, plan: Callable[[Distribution], None] | None
+) -> None:
+    """Shard the tables that are not distributed yet; Citus must be installed."""
+    found = await citus.distribution(connection, (*BY_ACCOUNT, *BY_OWN_KEY, *ON_EVERY_NODE))
+    if found.shards is None and await connection.fetchval(_IS_RECORDED):
+        raise StoreError(
+            Text(
+                "此库正在记录变更：请先用 `guanxi store changes off` 关闭，分布后再打开",
+                "this store records changes: switch that off with `guanxi store changes off`,"
+                " and on again when the store is distributed",
             )
-        await citus.distribute(connection, BY_ACCOUNT, BY_OWN_KEY, ON_EVERY_NODE)
-    return created
+        )
+    if plan is not None:
+        plan(found)
+    # New tables join those of before, which have their number of shards already.
+    if (count := found.shards or shards) is not None:
+        await connection.execute(f"SET LOCAL citus.shard_count TO {count:d}")
+    await citus.distribute(connection, BY_ACCOUNT, BY_OWN_KEY, ON_EVERY_NODE)
 
 
 async def _create(connection: Connection, schema: str) -> bool:
@@ -519,7 +549,7 @@ _CREATED_MEANWHILE = (
 )
 
 
-async def _version(connection: Connection) -> int | None:
+async def stored_version(connection: Connection) -> int | None:
     """Return the version of the schema, or None if there is no table ``meta``.
 
     Raise ``StoreError`` for a table ``meta`` of another program.

@@ -48,6 +48,7 @@ from guanxi.stores.postgresql import (
     export,
     feed,
     reads,
+    slices,
     suggesting,
 )
 from guanxi.stores.postgresql import cards as people
@@ -293,6 +294,16 @@ class PostgreSQLStore(Recording, Engine):
         try:
             await bulk.stage(db, rows(), LATEST if ahead else self._seconds(), progress)
             with failures():
+                if await slices.are_needed(db):
+                    return await slices.write(
+                        db,
+                        accounts or {},
+                        groups or {},
+                        strict=strict,
+                        on_contradiction=on_contradiction,
+                        on_other_time=on_other_time,
+                        now=lambda: sort_key_at(self._clock()),
+                    )
                 await db.transaction().start()
                 imported = await bulk.write(
                     db,

@@ -9,6 +9,7 @@ import apsw
 from guanxi.accounts.account import State
 from guanxi.graph.pair import DEFAULT, SPECIAL
 from guanxi.stores import tails
+from guanxi.stores.looking import ROWS, Looking, Steps
 from guanxi.stores.port import Fault
 from guanxi.stores.sqlite import check_content, feed
 from guanxi.stores.sqlite.cards import derived
@@ -148,15 +149,28 @@ _INTEGRITY = "the file passes SQLite's integrity check"
 INVARIANTS = (_INTEGRITY, *_VIOLATIONS, *tails.INVARIANTS, feed.INVARIANT)
 
 
-def check(db: apsw.Connection) -> Iterator[Fault]:
-    """Check all rows, documents included; yield a fault for each row that breaks an invariant."""
+def check(db: apsw.Connection, looking: Looking | None = None) -> Iterator[Fault]:
+    """Check all rows, documents included; yield a fault for each row that breaks an invariant.
+
+    ``looking`` is called with each invariant, or the rows that are looked at, and the share that is
+    done.
+    """
+    steps = Steps(looking, 1 + len(_VIOLATIONS) + len(ROWS))
+    steps.begin(_INTEGRITY)
     for (text,) in db.execute("PRAGMA integrity_check"):
         if text != "ok":
             yield Fault(_INTEGRITY, text)
     for invariant, statement in _VIOLATIONS.items():
+        steps.begin(invariant)
         for owner, item in db.execute(statement):
             yield Fault(invariant, f"{owner}, {item}")
-    for account in derived(db):
+    accounts, changes, documents = ROWS
+    steps.begin(accounts)
+    count = int(db.execute("SELECT count(*) FROM account").get)
+    for number, account in enumerate(derived(db)):
+        steps.passed(number, count)
         yield from tails.faults_of(account)
+    steps.begin(changes)
     yield from feed.faults(db)
-    yield from check_content.check(db)
+    steps.begin(documents)
+    yield from check_content.check(db, steps)

@@ -8,6 +8,7 @@ import apsw
 import msgspec
 
 from guanxi.stores import documents
+from guanxi.stores.looking import Steps
 from guanxi.stores.port import Fault
 from guanxi.stores.sqlite.content import encoded_filters
 from guanxi.world.kind import Entry
@@ -39,9 +40,12 @@ SELECT DISTINCT owner, kind, id FROM content_key AS k WHERE NOT EXISTS (
 """
 
 
-def check(db: apsw.Connection) -> Iterator[Fault]:
+def check(db: apsw.Connection, steps: Steps) -> Iterator[Fault]:
     """Yield a fault for each document that breaks an invariant, and for keys without a document."""
-    for owner, kind, id, filters, text, body, keys in db.execute(_CONTENT):
+    count = int(db.execute("SELECT count(*) FROM content").get)
+    for number, row in enumerate(db.execute(_CONTENT)):
+        owner, kind, id, filters, text, body, keys = row
+        steps.passed(number, count)
         stored = id, filters, text, _keys(keys)
         invariant = documents.broken_invariant(kind, owner, body, stored, _derived)
         if invariant is not None:

@@ -19,7 +19,9 @@ from pathlib import Path
 import apsw
 
 from guanxi.accounts.administrators import AuditEntry
+from guanxi.stores.looking import Looking
 from guanxi.stores.port import StoreError, StoreMissing
+from guanxi.stores.port.info import BACKED_UP, note_of_time
 from guanxi.stores.sqlite import administration, erasing, feed
 from guanxi.stores.sqlite import check as checks
 from guanxi.stores.sqlite.file import has_moved, replaced
@@ -93,9 +95,10 @@ def _check_version(path: Path) -> int:
     return found
 
 
-def verify(path: Path, name: Path) -> None:
+def verify(path: Path, name: Path, looking: Looking | None = None) -> None:
     """Check a file that is nobody else's, as ``guanxi check`` does; errors call it ``name``.
 
+    ``looking`` is called with what is looked at and the share that is done.
     If its schema is older, a copy of it in the same folder is migrated, and that copy is checked.
     Raise StoreError if it is no store, has a newer schema, is damaged or has a fault.
     """
@@ -109,7 +112,7 @@ def verify(path: Path, name: Path) -> None:
         db = connect(checked)
         try:
             _check_tables(db, name)
-            faults = [f"{each.invariant}: {each.detail}" for each in checks.check(db)]
+            faults = [f"{each.invariant}: {each.detail}" for each in checks.check(db, looking)]
         finally:
             db.close()
     except apsw.Error as error:
@@ -153,6 +156,28 @@ def mark_restored(path: Path, entry: AuditEntry | None = None) -> None:
                     administration.append_audit(db, entry)
         finally:
             db.close()
+
+
+def note_backup(path: Path, now: int, entry: AuditEntry | None = None) -> bool:
+    """Note in the store at ``path``, which may be in use, that it was backed up; return if it was.
+
+    ``now`` is in seconds since the Unix epoch. ``entry`` is appended to the audit log, unless the
+    schema is older than that; nothing is migrated. False for a store that cannot be written, as on
+    a full disk: the backup is good all the same.
+    """
+    try:
+        db = connect(path, writes=True, busy_ms=_BUSY_MS)
+        try:
+            with immediate(db):
+                row = (BACKED_UP, note_of_time(now))
+                db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", row)
+                if entry is not None and _has_table(db, "audit"):
+                    administration.append_audit(db, entry)
+        finally:
+            db.close()
+    except (apsw.Error, StoreError):
+        return False
+    return True
 
 
 def _has_table(db: apsw.Connection, name: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 
 from guanxi.accounts.account import State
-from guanxi.stores.port.info import CHECKED, StoreInfo, time_of_check
+from guanxi.stores.port.info import BACKED_UP, CHECKED, StoreInfo, time_of_note
 from guanxi.stores.sqlite.copies import users
 
 _NOTE = "SELECT value FROM meta WHERE name = ?"
@@ -55,7 +55,8 @@ def info(db: apsw.Connection, exact: bool) -> Iterator[StoreInfo]:
         estimated=False,
         oldest_change_ms=db.execute(_TIME.format("ASC")).get,
         newest_change_ms=db.execute(_TIME.format("DESC")).get,
-        checked=time_of_check(db.execute(_NOTE, (CHECKED,)).get),
+        checked=time_of_note(db.execute(_NOTE, (CHECKED,)).get),
+        backed_up=time_of_note(db.execute(_NOTE, (BACKED_UP,)).get),
         users=users(Path(path)),
     )
 

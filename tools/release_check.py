@@ -124,8 +124,11 @@ def _pythons() -> dict[str, str]:
             text=True,
             check=False,
         )
+        under_pyenv = sorted((Path.home() / ".pyenv/versions").glob(f"{version}.*/bin/python"))
         if done.returncode == 0:
             found[version] = done.stdout.strip()
+        elif under_pyenv:
+            found[version] = str(under_pyenv[-1])
     return found
 
 

@@ -51,6 +51,7 @@ def _substitutions() -> Iterator[tuple[str, str]]:
     yield r"\bawait ", ""
     yield r"\bAsyncIterator\b", "Iterator"
     yield r"\b__a(enter|exit)__\b", r"__\1__"
+    yield r"\bhttpcore\.Network\b", "httpcore.SyncNetwork"
     names = "|".join(name for twin in TWINS.values() for name in twin.renamed)
     yield rf"\b({names})\b", r"Sync\1"
 

@@ -1,18 +1,20 @@
 """Requests, responses, the transport protocols, and a transport for ASGI applications.
 
-The default transport, over pyreqwest, is ``Network`` in ``aio.network`` and ``sync.network``.
+The default transport, over pyreqwest, is ``Network`` in ``aio.network`` and ``sync.network``; those
+over httpcore2 are in ``httpcore``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
-from guanxi.contract.errors import TimeoutException
+from guanxi.contract.errors import ArgsException, TimeoutException
 from guanxi.text import Text
 
 
@@ -84,6 +86,17 @@ class SyncTransport(Protocol):
     def close(self) -> None:
         """Close every connection. Closing again does nothing; must not raise."""
         ...
+
+
+def transport_name() -> str:
+    """Return the transport that GUANXI_TRANSPORT names: ``pyreqwest`` or ``httpx2``; "" for none.
+
+    Raise ``ArgsException`` for another name.
+    """
+    name = os.environ.get("GUANXI_TRANSPORT", "")
+    if name not in {"", "pyreqwest", "httpx2"}:
+        raise ArgsException("GUANXI_TRANSPORT: must be pyreqwest or httpx2")
+    return name
 
 
 _Message = MutableMapping[str, Any]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -53,7 +54,7 @@ from guanxi.sdk.settings import (
     checked_timeout,
     checked_wbi_tries,
 )
-from guanxi.sdk.transport import Request, Response, Transport
+from guanxi.sdk.transport import Request, Response, Transport, transport_name
 from guanxi.sdk.turns import turn_of
 
 T = TypeVar("T")
@@ -488,6 +489,19 @@ def _timed(request: Request, budget: Budget) -> Request:
 
 
 def _network(proxy: str | None, timeout: float, max_response: int) -> Transport:
-    from guanxi.sdk.aio.network import Network  # imported late: pyreqwest is slow to load
+    """Return the chosen transport; without a choice pyreqwest's, else the other if that can start.
 
-    return Network(proxy=proxy, timeout=timeout, max_response=max_response)
+    They are imported late: they are slow to load, and each may be missing.
+    """
+    chosen = transport_name()
+    if chosen != "httpx2":
+        try:
+            from guanxi.sdk.aio.network import Network
+
+            return Network(proxy=proxy, timeout=timeout, max_response=max_response)
+        except (ImportError, ForkedException):
+            if chosen or find_spec("httpcore2") is None:
+                raise
+    from guanxi.sdk import httpcore
+
+    return httpcore.Network(proxy=proxy, timeout=timeout, max_response=max_response)

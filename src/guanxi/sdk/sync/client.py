@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -56,7 +57,7 @@ from guanxi.sdk.sync.me import MeArea
 from guanxi.sdk.sync.relation import RelationArea
 from guanxi.sdk.sync.space import SpaceArea
 from guanxi.sdk.sync.web import WebArea
-from guanxi.sdk.transport import Request, Response, SyncTransport
+from guanxi.sdk.transport import Request, Response, SyncTransport, transport_name
 from guanxi.sdk.turns import turn_of
 
 T = TypeVar("T")
@@ -488,6 +489,19 @@ def _timed(request: Request, budget: Budget) -> Request:
 
 
 def _network(proxy: str | None, timeout: float, max_response: int) -> SyncTransport:
-    from guanxi.sdk.sync.network import Network  # imported late: pyreqwest is slow to load
+    """Return the chosen transport; without a choice pyreqwest's, else the other if that can start.
 
-    return Network(proxy=proxy, timeout=timeout, max_response=max_response)
+    They are imported late: they are slow to load, and each may be missing.
+    """
+    chosen = transport_name()
+    if chosen != "httpx2":
+        try:
+            from guanxi.sdk.sync.network import Network
+
+            return Network(proxy=proxy, timeout=timeout, max_response=max_response)
+        except (ImportError, ForkedException):
+            if chosen or find_spec("httpcore2") is None:
+                raise
+    from guanxi.sdk import httpcore
+
+    return httpcore.SyncNetwork(proxy=proxy, timeout=timeout, max_response=max_response)

@@ -121,7 +121,9 @@ ENGLISH = Tree(
             "Understand",
             (
                 ("How it compares", "docs/comparison.md"),
+                ("How it is put together", "docs/architecture.md"),
                 ("What it promises", "docs/promises.md"),
+                ("Versions and support", "docs/versioning.md"),
                 ("What was tried to break it", "docs/reliability.md"),
                 ("How fast it is", "docs/performance.md"),
                 ("What is protected", "docs/security.md"),
@@ -132,6 +134,7 @@ ENGLISH = Tree(
             "Contribute",
             (
                 ("Contributing", "CONTRIBUTING.md"),
+                ("Code of conduct", "CODE_OF_CONDUCT.md"),
                 ("Changes", "CHANGELOG.md"),
                 ("Reporting a vulnerability", "SECURITY.md"),
             ),

@@ -19,9 +19,9 @@ comma := ,
 PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stranger plugins others-if-possible demo clients bench test test-citus test-long \
+.PHONY: help setup docs docs-serve stranger plugins others-if-possible demo clients bench test test-citus test-long \
 	kills fuzz soak lint format types imports generate screenshots lock clean \
-	secrets audit sbom
+	secrets audit sbom release-check workflows mutants
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -201,13 +201,44 @@ audit: .venv-audit/.locked ## look up known advisories against the locked versio
 		cat .venv-audit/log >&2; [ $$status -eq 0 ] || exit 1; \
 	done
 
+.venv-release/.locked: requirements/release.lock
+	@echo "setting up .venv-release"
+	@{ $(PYTHON) -m venv .venv-release && .venv-release/bin/python -m pip install $(PIP_FLAGS) \
+		--require-hashes -r requirements/release.lock; } || { rm -rf .venv-release; exit 1; }
+	@touch $@
+
+release-check: setup .venv-release/.locked ## build, and try the wheel alone (ARGS=--full: each Python and extra)
+	$(BIN)/python -m tools.release_check $(ARGS)
+
+workflows: .venv-release/.locked ## check the workflows of the forge (zizmor)
+	.venv-release/bin/zizmor --offline --no-progress .github
+
+mutants: setup ## change the code at random, see whether a test fails (hours; ARGS='--near --each 5')
+	$(BIN)/python -m tools.mutants $(ARGS)
+
 sbom: setup ## write dist/guanxi.cdx.json, a bill of materials (ARGS=LOCK: of another lock file)
 	$(BIN)/python -m tools.sbom $(ARGS)
 
+# --- the documentation ---
+
+.venv-docs/.locked: requirements/docs.lock
+	@echo "setting up .venv-docs"
+	@{ $(PYTHON) -m venv .venv-docs && \
+		.venv-docs/bin/python -m pip install $(PIP_FLAGS) --require-hashes \
+			-r requirements/docs.lock; } || { rm -rf .venv-docs; exit 1; }
+	@touch $@
+
+docs: setup .venv-docs/.locked ## build the documentation site into build/site, and check its links
+	@$(BIN)/python -m tools.site .venv-docs/bin/zensical
+
+docs-serve: setup .venv-docs/.locked ## build the documentation site and serve it (ARGS=PORT)
+	@exec $(BIN)/python -m tools.site --serve $(ARGS) .venv-docs/bin/zensical
+
 # --- making files that are committed ---
 
-generate: setup ## rewrite the generated files
+generate: setup ## rewrite the generated files, and the outputs that pages show
 	$(BIN)/python -m tools.generate $(ARGS)
+	$(BIN)/python -m tools.tools_page
 
 .venv-lock/.locked: Makefile
 	@$(PYTHON) -m venv .venv-lock
@@ -224,7 +255,9 @@ lock: .venv-lock/.locked ## rewrite the lock files (newer versions: ARGS=--upgra
 	$(LOCK) pyproject.toml --extra testing --group plugins -o requirements/plugins.lock
 	$(LOCK) pyproject.toml --extra service --extra files --extra postgres -o requirements/image.lock
 	$(LOCK) --group build -o requirements/build.lock
+	$(LOCK) --group docs -o requirements/docs.lock
 	$(LOCK) --group fuzz -o requirements/fuzz.lock
+	$(LOCK) --group release -o requirements/release.lock
 	$(LOCK) pyproject.toml --all-extras --group bench --group stranger -o requirements/bench.lock
 	@! grep -nE '://|^-' requirements/*.lock || { \
 		echo "a lock file names where packages come from: see above" >&2; exit 1; }
@@ -234,7 +267,7 @@ screenshots: setup ## photograph the pages for people (into build/screenshots, t
 	@exec $(BIN)/python -m tools.console_screenshots $(ARGS)
 
 clean: ## remove environments, caches and what a test run leaves
-	rm -rf .venv .venv-audit .venv-bench .venv-stranger .venv-plugins .venv-lock \
-		.venv-fuzz .fuzz bench/.cache .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+	rm -rf .venv .venv-audit .venv-bench .venv-docs .venv-stranger .venv-plugins .venv-lock \
+		.venv-release .venv-fuzz .fuzz bench/.cache .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.schemathesis .coverage .coverage.* htmlcov build dist
 	find bench src tests tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

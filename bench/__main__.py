@@ -25,6 +25,7 @@ from bench import (
     holds,
     library,
     nodes,
+    pages,
     postgres,
     reads,
     sdk,
@@ -48,6 +49,7 @@ LINES: tuple[Line, ...] = (
     *nodes.LINES,
     *holds.LINES,
     *cluster.LINES,
+    *pages.LINES,
 )
 #: The lines of `python -m bench citus`.
 CITUS = (*cluster.LINES, *(line for line in postgres.LINES if "follow" in line.name))

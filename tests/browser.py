@@ -3,16 +3,51 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
 
+from guanxi.web import language
+from tests.counts import LONG
 from tools.browser import MISSING, chromium
 
 _AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+#: Every look of a page: its width in CSS pixels, its colours and its language.
+LOOKS = [*product((1280, 390), ("light", "dark"), ("en", "zh"))]
+#: 1280 at 200 % zoom is 640.
+_WIDTHS = (390, 640, 1280)
+#: What paper would show in part, or could not do: elements that scroll, and buttons.
+_NOT_PRINTED = """
+const visible = [...document.querySelectorAll("main *")].filter((one) => one.checkVisibility());
+return visible.filter((one) => {
+  const { overflowX, overflowY } = getComputedStyle(one);
+  if (one.matches("textarea, select, input")) return false;
+  return one.matches("button") || (overflowX === "auto" && one.scrollWidth > one.clientWidth + 1)
+    || (overflowY === "auto" && one.scrollHeight > one.clientHeight + 1);
+}).map((one) => one.outerHTML.slice(0, 120));
+"""
+#: The element that has the focus, and whether one sees that it has; null after the last.
+_STOP = """
+const one = document.activeElement;
+if (!one || one === document.body) return null;
+const { outlineStyle, outlineWidth } = getComputedStyle(one);
+const { right, left, bottom, top, width } = one.getBoundingClientRect();
+const isShown = width && right > 0 && left < innerWidth && bottom > 0 && top < innerHeight;
+const isMarked = outlineStyle !== "none" && parseFloat(outlineWidth) >= 1;
+return [one.outerHTML.slice(0, 120), isShown && isMarked];
+"""
+#: How often the tab key is pressed on a page.
+_STOPS = 60
+#: The entries of the navigation that one cannot see.
+_OUTSIDE = """
+return [...document.querySelectorAll("header nav a")]
+  .filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.textContent);
+"""
 #: Everything that axe-core has for WCAG 2.2 AA, and what it calls best practice.
 _RUN_AXE = """
 const done = arguments[arguments.length - 1];
@@ -69,3 +104,76 @@ def violations(driver: Chrome) -> list[str]:
         driver.execute_script(f"{_AXE.read_text('utf-8')}; window.axe = axe")
     found: list[str] = driver.execute_async_script(_RUN_AXE)
     return found
+
+
+def examine(driver: Chrome, addresses: Sequence[str]) -> None:
+    """Assert for each page that it is accessible, fits, prints, and shows names as text.
+
+    The browser must be on a page of their host. In the short form each page is examined in one
+    look, each look with a page, and every sixth page with the tab key; in the long form all of it.
+    """
+    assert len(addresses) >= len(LOOKS)
+    with _axe_on_each_page(driver):
+        for number, address in enumerate(addresses):
+            _examine(driver, number, address)
+
+
+@contextmanager
+def _axe_on_each_page(driver: Chrome) -> Iterator[None]:
+    """Let each page have axe-core while the block runs: to send it to each takes twice as long."""
+    source = {"source": _AXE.read_text("utf-8")}
+    script = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", source)
+    try:
+        yield
+    finally:
+        driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
+
+def _examine(driver: Chrome, number: int, address: str) -> None:
+    looks = LOOKS if LONG else [LOOKS[number % len(LOOKS)]]
+    for width, scheme, lang in looks:
+        resize(driver, width)
+        prefer(driver, scheme)
+        driver.add_cookie({"name": language.COOKIE, "value": lang})
+        driver.get(address)
+        look = (address, width, scheme, lang)
+        found = violations(driver)
+        assert not found, (look, found)
+        shown, text, title, images = driver.execute_script(
+            "return [document.documentElement.lang, document.body.innerText, document.title,"
+            " document.images.length]"
+        )
+        assert shown.startswith(lang), look
+        assert "\u202e" not in text, look
+        assert title != "x", look
+        assert not images, look
+    if LONG or number % 6 == 3:
+        driver.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
+        unseen = unseen_stops(driver)
+        assert not unseen, (address, unseen)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    resize(driver, 740)
+    cut = driver.execute_script(_NOT_PRINTED)
+    assert not cut, (address, cut)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    for width in _WIDTHS:
+        resize(driver, width)
+        wide = driver.execute_script("return document.documentElement.scrollWidth")
+        assert wide <= width, (address, width)
+        outside = driver.execute_script(_OUTSIDE)
+        assert not outside, (address, width, outside)
+
+
+def unseen_stops(driver: Chrome) -> list[str]:
+    """Press the tab key through the page; return where the focus is that one does not see."""
+    unseen = []
+    for _ in range(_STOPS):
+        for kind in ("keyDown", "keyUp"):
+            key = {"type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
+            driver.execute_cdp_cmd("Input.dispatchKeyEvent", key)
+        stop = driver.execute_script(_STOP)
+        if stop is None:
+            break
+        if not stop[1]:
+            unseen.append(stop[0])
+    return unseen

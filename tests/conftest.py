@@ -102,7 +102,7 @@ def address() -> Iterator[str]:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove the machine's own guanxi settings and keyring from the environment."""
     for name in list(os.environ):
-        if name.startswith("GUANXI_") and name != "GUANXI_TEST":
+        if name.startswith("GUANXI_") and name not in {"GUANXI_TEST", "GUANXI_TRANSPORT"}:
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", os.devnull)  # the user's paces are not those of tests
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from packaging.requirements import Requirement
@@ -58,15 +58,24 @@ def each_of(cell: str, number: int) -> list[str]:
 PAGE = rows((ROOT / "docs" / "dependencies.md").read_text("utf-8"))
 
 
+def settings() -> dict[str, Any]:
+    """Return what pyproject.toml has."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def project() -> dict[str, Any]:
+    """Return the table ``project`` of pyproject.toml."""
+    table: dict[str, Any] = settings()["project"]
+    return table
+
+
 def direct() -> Iterator[str]:
     """Yield the name of each package that pyproject.toml names."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    project = settings["project"]
     lists = [
-        settings["build-system"]["requires"],
-        project["dependencies"],
-        *project["optional-dependencies"].values(),
-        *settings["dependency-groups"].values(),
+        settings()["build-system"]["requires"],
+        project()["dependencies"],
+        *project()["optional-dependencies"].values(),
+        *settings()["dependency-groups"].values(),
     ]
     for one in lists:
         for requirement in one:
@@ -110,12 +119,11 @@ def test_a_package_without_a_row_or_a_cell_is_found() -> None:
 
 def test_no_row_is_left_over() -> None:
     """Except of tools that the Makefile installs, of what comes with another package, of a file."""
-    assert PAGE.keys() - set(direct()) == {"pyyaml", "uv", "pip-audit", "axe-core"}
+    assert PAGE.keys() - set(direct()) == {"pyyaml", "pip-audit", "axe-core"}
 
 
 def test_the_sdk_has_two_dependencies() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    names = [Requirement(one).name for one in settings["project"]["dependencies"]]
+    names = [Requirement(one).name for one in project()["dependencies"]]
     assert names == ["msgspec", "pyreqwest"]
 
 
@@ -136,9 +144,8 @@ def test_a_row_has_a_date_and_the_licence_that_the_package_states(name: str) -> 
 
 
 def test_what_guanxi_imports_is_permissively_licensed() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = settings["optional-dependencies"].values()
-    for requirement in [*settings["dependencies"], *(one for extra in extras for one in extra)]:
+    extras = project()["optional-dependencies"].values()
+    for requirement in [*project()["dependencies"], *(one for extra in extras for one in extra)]:
         name = canonicalize_name(Requirement(requirement).name)
         if name != "guanxi":
             assert set(re.split(r" OR | AND ", PAGE[name].licence)) <= _PERMISSIVE, name

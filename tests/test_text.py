@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from guanxi.text import Language, Text, language_of
+from guanxi.text import Language, Text, deprecated, language_of
 
 GREETING = Text("你好", "hello")
 
@@ -40,3 +42,26 @@ def test_the_first_variable_that_is_set_decides(
 def test_a_plain_text_is_the_same_in_both_languages() -> None:
     assert Text.of(GREETING) is GREETING
     assert Text.of("42") == Text("42", "42")
+
+
+def test_a_deprecation_says_what_to_use_and_when_it_goes() -> None:
+    def old_name() -> None:
+        deprecated("guanxi.old_name", since="0.2", goes="0.4", use="guanxi.new_name")
+
+    expected = "guanxi.old_name is deprecated since 0.2 and goes in 0.4: use guanxi.new_name"
+    with pytest.warns(DeprecationWarning, match=f"^{expected}$") as caught:
+        old_name()
+    assert caught[0].filename == __file__  # where the user's code calls it
+    page = (Path(__file__).parents[1] / "docs/versioning.md").read_text("utf-8")
+    assert f"DeprecationWarning: {expected}\n" in page
+
+
+@pytest.mark.parametrize(("since", "goes"), [("0.2", "0.3"), ("0.2", "0.2"), ("1.9", "1.10")])
+def test_a_deprecation_lasts_two_minor_versions(since: str, goes: str) -> None:
+    with pytest.raises(ValueError, match="less than two minor versions"):
+        deprecated("x", since=since, goes=goes, use="y")
+
+
+def test_a_new_major_version_may_end_a_deprecation() -> None:
+    with pytest.warns(DeprecationWarning, match="goes in 1.0"):
+        deprecated("x", since="0.9", goes="1.0", use="y")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,7 +28,7 @@ from guanxi.demo.world import HERO
 from guanxi.operations.sessions import Issued, issue
 from guanxi.stores import open_store
 from tools.browser import chromium
-from tools.pages_screenshots import IMAGES, ROOT, find, press, shoot
+from tools.pages_screenshots import ROOT, find, press, require_font, shoot
 
 _TOKEN = "screenshots-" + "t" * 32
 _SERVE = (
@@ -156,6 +155,7 @@ def shown(driver: Chrome, selector: str) -> None:
 
 
 def main() -> None:
+    require_font()
     folder = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     with (
@@ -167,9 +167,7 @@ def main() -> None:
         use(driver, url, home, issued)
         preview = work(driver, home, Path(place))
         more = {"console-two": f"/two?a={HERO}&b={other}", "console-preview": preview}
-        shoot(driver, home, {**PAGES, **more}, folder)
-    for name in KEPT:
-        shutil.copy(folder / f"{name}.png", IMAGES / f"{name}.png")
+        shoot(driver, home, {**PAGES, **more}, folder, KEPT)
 
 
 if __name__ == "__main__":

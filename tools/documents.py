@@ -34,6 +34,7 @@ from tools.coming_from import page as coming_from_page
 from tools.markdown import NOTE, table
 
 #: The names that documents 000 and 001 define; tests compare the code with this file.
+_CHINESE = Path(__file__).parents[1] / "docs" / "zh" / "user-module.md"
 _MODULE = Path(__file__).resolve().parents[1] / "tests/documents/user_module.json"
 #: Names that the documents only refer to, with the endpoints that those call through the client.
 _REFERRED = {
@@ -264,6 +265,16 @@ def user_module() -> str:
         f"{table(('name', 'arguments', 'endpoint', 'documents'), rows)}\n"
         f"{_settings()}"
     )
+
+
+def user_module_in_chinese() -> str:
+    """Return docs/zh/user-module.md, written by hand but for the table of names."""
+    rows = [_user_row(entry) for entry in json.loads(_MODULE.read_text("utf-8"))]
+    rows += [_user_row({"name": name, "documents": []}) for name in _REFERRED]
+    head, begin, rest = _CHINESE.read_text("utf-8").partition("<!-- generated: names -->\n")
+    _, end, tail = rest.partition("<!-- end -->\n")
+    chinese = [(*row[:3], row[3].replace("referred to", "提到")) for row in rows]
+    return f"{head}{begin}{table(('名字', '参数', '接口', '文档'), chinese)}{end}{tail}"
 
 
 def _settings() -> str:

@@ -51,6 +51,7 @@ def _substitutions() -> Iterator[tuple[str, str]]:
     yield r"\bawait ", ""
     yield r"\bAsyncIterator\b", "Iterator"
     yield r"\b__a(enter|exit)__\b", r"__\1__"
+    yield r"\bhttpcore\.Network\b", "httpcore.SyncNetwork"
     names = "|".join(name for twin in TWINS.values() for name in twin.renamed)
     yield rf"\b({names})\b", r"Sync\1"
 
@@ -194,6 +195,16 @@ def configuration(language: Language) -> str:
     return page(language)
 
 
+def api(stem: str) -> str:
+    """Return a page of the Python API; imported late, as in ``document``."""
+    from tools.site.api import page
+
+    return page(stem)
+
+
+#: The pages of the Python API, in docs/api.
+API_PAGES = ("guanxi", "user", "embed", "testing", "toolbox", "exceptions")
+
 OUTPUTS: dict[str, Callable[[], str]] = {
     **dict(_twins()),
     "src/guanxi/user/_shapes.py": shapes,
@@ -203,11 +214,13 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "docs/limits.md": partial(document, "limits"),
     "docs/codes.md": partial(document, "codes"),
     "docs/user-module.md": partial(document, "user_module"),
+    "docs/zh/user-module.md": partial(document, "user_module_in_chinese"),
     "docs/coming-from-bilibili-api.md": partial(document, "coming_from"),
     "docs/cli.md": partial(document, "cli", "en"),
     "docs/cli.zh-CN.md": partial(document, "cli", "zh"),
     "docs/configuration.md": partial(configuration, "en"),
     "docs/configuration.zh-CN.md": partial(configuration, "zh"),
+    **{f"docs/api/{stem}.md": partial(api, stem) for stem in API_PAGES},
     "docs/content-kinds.md": partial(document, "content_kinds"),
     embedding.PAGE: partial(embedding.page, ROOT),
     operating.PAGE: partial(operating.page, ROOT),

@@ -2,7 +2,7 @@
 
 A demo is started and used a little: somebody acts, requests arrive, faults are set. Then each page
 is photographed at 1280 and 390 px, light and dark, in Chinese and English. Those that ``KEPT``
-names are copied to docs/images.
+names are written to docs/images, small.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import subprocess
 import sys
 import tempfile
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome
@@ -39,6 +40,9 @@ PAGES = {
     "requests": "/demo/requests?live=0",
     "request": "/demo/requests/4",
     "faults": "/demo/faults",
+    "stubs": "/demo/stubs",
+    "stub-new": "/demo/stubs?example=down",
+    "stub": "/demo/stubs/1",
     "world": "/demo/world",
     "confirm": "/demo/world/reset?name=start",
     # The last, as it sends a request.
@@ -61,6 +65,8 @@ MANAGE = {
     "manage-plans": "HOME/plans",
     "manage-plan": "PLAN",
 }
+#: Of those of docs/, which are WebP, in percent.
+_QUALITY = 72
 #: The images of docs/.
 KEPT = (
     "start-1280-light-en",
@@ -68,6 +74,8 @@ KEPT = (
     "endpoint-1280-dark-en",
     "requests-1280-light-en",
     "faults-390-light-en",
+    "stub-1280-light-en",
+    "manage-list-1280-light-zh",
     "manage-list-1280-light-en",
     "manage-plan-1280-light-en",
     "manage-difference-1280-dark-en",
@@ -99,6 +107,9 @@ def use(facts: dict[str, Any], driver: Chrome) -> None:
     find(driver, "[name=value]").send_keys("-352")
     find(driver, "[name=after]").send_keys("1")
     press(driver, "form.stack .row button")
+    for example in ("missing", "other"):
+        driver.get(f"{url}/demo/stubs?example={example}")
+        press(driver, "form.stack .row button")
     driver.get(f"{url}/demo/world")
     find(driver, "[name=name]").send_keys("before the import")
     press(driver, "form[action$='/marks'] button")
@@ -125,6 +136,13 @@ def use(facts: dict[str, Any], driver: Chrome) -> None:
                 client.call(name, params)
             except ResponseCodeException as error:
                 print(f"{name}: {error.code}")
+
+
+def clear(facts: dict[str, Any]) -> None:
+    """Remove the faults and stubs, which would let a snapshot fail."""
+    headers = {"Authorization": f"Bearer {facts['emulator_token']}"}
+    with urlopen(Request(f"{facts['emulator_url']}/clear", b"", headers)):
+        pass
 
 
 def find(driver: Chrome, selector: str) -> WebElement:
@@ -169,7 +187,7 @@ def use_manage(facts: dict[str, Any], driver: Chrome, opening: str) -> tuple[str
     click(driver, "form[action$=saved] button", "#take")
     home = urlsplit(driver.current_url).path
     credential = Credential(sessdata=facts["sessdata"], bili_jct=facts["bili_jct"])
-    snapshot(driver, posted=True)
+    snapshot(driver, 1, posted=True)
     with SyncClient(base_url=facts["base_url"], credential=credential) as client:
         followings = [one.mid for one in client.relation.iter_followings(HERO)]
         names = ("朋友", "music", "去年的展览")
@@ -182,7 +200,7 @@ def use_manage(facts: dict[str, Any], driver: Chrome, opening: str) -> tuple[str
             with suppress(ResponseCodeException):
                 client.relation.follow(mid)
     driver.get(url + home)
-    snapshot(driver)
+    snapshot(driver, 2)
     driver.get(f"{url}{home}/lists/followings?mutual=no")
     for box in driver.find_elements(By.CSS_SELECTOR, "tbody input[name=chosen]")[:6]:
         driver.execute_script("arguments[0].click()", box)
@@ -196,15 +214,22 @@ def click(driver: Chrome, selector: str, then: str) -> None:
     WebDriverWait(driver, 60).until(lambda one: one.find_elements(By.CSS_SELECTOR, then))
 
 
-def snapshot(driver: Chrome, *, posted: bool = False) -> None:
-    """Take a snapshot on the overview, and wait until it is there."""
+def snapshot(driver: Chrome, number: int, *, posted: bool = False) -> None:
+    """Take the snapshot with this number on the overview, and wait until it is there."""
     if posted:
         driver.execute_script("arguments[0].click()", find(driver, "[name=last_posted]"))
-    click(driver, "form[action$=snapshots] button", "#work.notice")
+    driver.execute_script("arguments[0].click()", find(driver, "form[action$=snapshots] button"))
+    script = "return document.querySelector('#work.notice')?.textContent ?? ''"
+    WebDriverWait(driver, 300).until(lambda one: f" {number} " in one.execute_script(script))
 
 
-def shoot(driver: Chrome, url: str, pages: Mapping[str, str], folder: Path) -> None:
-    """Write the screenshots of pages, each a name and a path below ``url``, into a folder."""
+def shoot(
+    driver: Chrome, url: str, pages: Mapping[str, str], folder: Path, kept: Collection[str]
+) -> None:
+    """Write the screenshots of pages, each a name and a path below ``url``, into a folder.
+
+    Those named in ``kept`` are written to docs/images too, small enough for a page.
+    """
     command = driver.execute_cdp_cmd
     command("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Shanghai"})
     for language in LANGUAGES:
@@ -223,20 +248,33 @@ def shoot(driver: Chrome, url: str, pages: Mapping[str, str], folder: Path) -> N
                             lambda one: one.find_element(By.ID, "answer").text
                         )
                         driver.execute_script("scrollTo(0, 0); document.activeElement.blur()")
-                    file = folder / f"{name}-{width}-{scheme}-{language}.png"
-                    file.write_bytes(photograph(driver))
+                    if name == "stub":
+                        click(driver, "form[action$='/try'] button", "#tried")
+                    look = f"{name}-{width}-{scheme}-{language}"
+                    (folder / f"{look}.png").write_bytes(photograph(driver, format="png"))
+                    if look in kept:
+                        small = photograph(driver, format="webp", quality=_QUALITY)
+                        (IMAGES / f"{look}.webp").write_bytes(small)
 
 
-def photograph(driver: Chrome) -> bytes:
-    """Return the window as a PNG; again if the window was still being resized."""
+def photograph(driver: Chrome, **options: object) -> bytes:
+    """Return the window as an image; again if the window was still being resized."""
     for _ in range(3):
         with suppress(TimeoutException):
-            shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+            shot = driver.execute_cdp_cmd("Page.captureScreenshot", options)
             return b64decode(shot["data"])
     raise RuntimeError(f"no screenshot of {driver.current_url}")
 
 
+def require_font() -> None:
+    """End the process if no font here has Chinese: it would be photographed as empty boxes."""
+    command = ["fc-list", ":lang=zh"]
+    if shutil.which("fc-list") and not subprocess.check_output(command):
+        sys.exit("no font has Chinese characters: install one, such as fonts-wqy-zenhei")
+
+
 def main() -> None:
+    require_font()
     folder = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     with (
@@ -245,7 +283,8 @@ def main() -> None:
         chromium(Path(profile)) as driver,
     ):
         use(facts, driver)
-        shoot(driver, facts["base_url"], PAGES, folder)
+        shoot(driver, facts["base_url"], PAGES, folder, KEPT)
+        clear(facts)
         with (
             tempfile.TemporaryDirectory() as data,
             manage(facts, Path(data)) as opening,
@@ -255,9 +294,7 @@ def main() -> None:
                 name: path.replace("HOME", home).replace("PLAN", plan)
                 for name, path in MANAGE.items()
             }
-            shoot(driver, opening.partition("/open")[0], paths, folder)
-    for name in KEPT:
-        shutil.copy(folder / f"{name}.png", IMAGES / f"{name}.png")
+            shoot(driver, opening.partition("/open")[0], paths, folder, KEPT)
     print(f"{len([*folder.glob('*.png')])} images in {folder}")
 
 

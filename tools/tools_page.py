@@ -1,10 +1,11 @@
-"""Rewrite the output of every command in docs/tools.md: ``python -m tools.tools_page``.
+"""Rewrite the outputs of the pages that show commands: ``python -m tools.tools_page [PAGE…]``.
 
-The commands of its ``console`` blocks run in order, on a demo of their own and with an empty home.
-Each has a shell of its own, which knows the variables and functions of those before it. A
-``python`` block that begins with ``# NAME.py`` is the file of that name for the commands after it.
-What must vary (ports, times, folders, ids) is written as a reader of the example would see it, and
-``masked`` removes it for the comparison of tests.
+They are docs/tools.md, the tutorials, and their Chinese twins. The commands of a page's ``console``
+blocks run in order, on a demo of their own and with an empty home. Each has a shell of its own,
+which knows the variables and functions of those before it. A ``python`` block that begins with
+``# NAME.py`` is the file of that name for the commands after it. What must vary (ports, times,
+folders, ids) is written as a reader of the example would see it, and ``masked`` removes it for the
+comparison of tests.
 """
 
 from __future__ import annotations
@@ -18,12 +19,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from guanxi.text import Language
 from tools import forks
 
-PAGE = Path(__file__).parents[1] / "docs" / "tools.md"
+_DOCS = Path(__file__).parents[1] / "docs"
+PAGE = _DOCS / "tools.md"
+#: Every page whose outputs are those of its commands.
+PAGES = (
+    PAGE,
+    *sorted((_DOCS / "tutorials").glob("*.md")),
+    *sorted((_DOCS / "zh" / "tutorials").glob("*.md")),
+    _DOCS / "zh" / "tools.md",
+)
 _BLOCK = re.compile(r"^```(console|python)\n(.*?)(?=^```$)", re.M | re.S)
 #: How a Python program begins that the page's commands run.
 FILE = re.compile(r"# (\w+\.py)\n")
@@ -41,13 +51,19 @@ _VARYING = (
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
     (re.compile(r"[\d,]+ bytes"), "N bytes"),
     (re.compile(r"\b1[6-9]\d{8}\b"), "TIME"),
+    (re.compile(r"in \d+\.\d\ds"), "in N s"),
 )
 
 
-def page(text: str) -> str:
-    """Return the page with the outputs that its commands have now."""
-    with session() as run:
+def page(text: str, language: Language = "en") -> str:
+    """Return a page with the outputs that its commands have now, in a language."""
+    with session(language, demo="demo.db" in text or "guanxi demo" in text) as run:
         return run_page(text, run)
+
+
+def language_of(path: Path) -> Language:
+    """Return the language of a page."""
+    return "zh" if "zh" in path.relative_to(_DOCS).parts else "en"
 
 
 def run_page(text: str, run: Shell) -> str:
@@ -106,7 +122,7 @@ class Shell:
         """Run a command; return its output as the page shows it, with an exit status not 0.
 
         What it leaves running in the background runs until ``close``. Raise RuntimeError for a
-        traceback, AssertionError if it takes two minutes.
+        traceback, TimeoutExpired if it takes ten minutes.
         """
         process = subprocess.Popen(
             ["bash", "-c", _SHELL, "bash", str(self._state), self._with_real_ports(command)],
@@ -119,7 +135,7 @@ class Shell:
             start_new_session=True,
         )
         self._running.append(process.pid)
-        text, _ = process.communicate(timeout=120)
+        text, _ = process.communicate(timeout=600)
         try:
             os.killpg(process.pid, 0)
         except ProcessLookupError:
@@ -156,8 +172,11 @@ def _run(block: str, run: Shell) -> str:
 
 
 @contextmanager
-def session() -> Iterator[Shell]:
-    """Yield a shell that is signed in to a demo of its own, whose store is in its folder."""
+def session(language: Language = "en", *, demo: bool = True) -> Iterator[Shell]:
+    """Yield a shell in a folder of its own, signed in to a demo whose store is there.
+
+    Without ``demo`` there is none, and nobody is signed in.
+    """
     with tempfile.TemporaryDirectory() as home, forks.commands() as programs:
         folder = Path(home, "demo")
         folder.mkdir()
@@ -170,34 +189,40 @@ def session() -> Iterator[Shell]:
             "HOME": home,
             "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-            "GUANXI_LANG": "en",
+            "GUANXI_LANG": language,
         }
-        demo = subprocess.Popen(
-            [sys.executable, "-c", _COMMAND, *_DEMO],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert demo.stdout is not None
-            facts = json.loads(demo.stdout.readline())
-            environment |= {
-                "GUANXI_BASE_URL": facts["base_url"],
-                "GUANXI_SESSDATA": facts["sessdata"],
-                "GUANXI_BILI_JCT": facts["bili_jct"],
-            }
-            port = facts["base_url"].rpartition(":")[2]
-            shell = Shell(
-                Path(home), environment, dict(zip(_PORTS, (port, free_port()), strict=True))
-            )
+        with ExitStack() as stack:
+            exported = stack.enter_context(_demo(folder, environment)) if demo else {}
+            port = exported.get("GUANXI_BASE_URL", "").rpartition(":")[2] or free_port()
+            ports = dict(zip(_PORTS, (port, free_port()), strict=True))
+            shell = Shell(Path(home), environment | exported, ports)
             try:
                 yield shell
             finally:
                 shell.close()
-        finally:
-            demo.send_signal(signal.SIGINT)
-            demo.communicate(timeout=30)
+
+
+@contextmanager
+def _demo(folder: Path, environment: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Run a demo in a folder; yield the variables that it prints."""
+    demo = subprocess.Popen(
+        [sys.executable, "-c", _COMMAND, *_DEMO],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert demo.stdout is not None
+        facts = json.loads(demo.stdout.readline())
+        yield {
+            "GUANXI_BASE_URL": facts["base_url"],
+            "GUANXI_SESSDATA": facts["sessdata"],
+            "GUANXI_BILI_JCT": facts["bili_jct"],
+        }
+    finally:
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=30)
 
 
 def free_port() -> str:
@@ -206,5 +231,15 @@ def free_port() -> str:
         return str(server.getsockname()[1])
 
 
+def main(names: list[str]) -> None:
+    """Rewrite the named pages, or all; one whose outputs only vary stays."""
+    for path in [Path(name).resolve() for name in names] or PAGES:
+        text = path.read_text("utf-8")
+        written = page(text, language_of(path))
+        if masked(written) != masked(text):
+            path.write_text(written, "utf-8")
+            print(f"wrote {path.relative_to(_DOCS.parent)}", flush=True)
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text("utf-8")), "utf-8")
+    main(sys.argv[1:])

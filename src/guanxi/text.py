@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Literal
 
@@ -42,3 +43,25 @@ def language_of(environ: Mapping[str, str]) -> Language:
     """
     chosen = next((environ[name] for name in VARIABLES if environ.get(name)), "")
     return "zh" if chosen.lower().startswith("zh") else "en"
+
+
+def deprecated(name: str, *, since: str, goes: str, use: str, stacklevel: int = 3) -> None:
+    """Warn that a public name works for now only (docs/versioning.md); call it where it is used.
+
+    Args:
+        name: what is deprecated, as its users write it.
+        since, goes: the minor version that warns first, and the one that lacks it: at least two
+            minor versions later.
+        use: what to use instead.
+        stacklevel: how many frames above this one the user's code is.
+
+    Raise ValueError if ``goes`` is too early.
+    """
+    first, last = (tuple(map(int, version.split("."))) for version in (since, goes))
+    if last < (first[0], first[1] + 2) and last[0] == first[0]:
+        raise ValueError(f"{name}: {goes} is less than two minor versions after {since}")
+    warnings.warn(
+        f"{name} is deprecated since {since} and goes in {goes}: use {use}",
+        DeprecationWarning,
+        stacklevel=stacklevel,
+    )

@@ -49,7 +49,7 @@ class _Forms(HTMLParser):
         self.forms: list[Form] = []
         self._form: Form | None = None
         self._button: Form | None = None
-        self._select = ""
+        self._select = self._area = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -61,6 +61,9 @@ class _Forms(HTMLParser):
             is_box = given.get("type") in ("checkbox", "radio")
             if not is_box or "checked" in given:
                 self._form.fields[given["name"]] = given.get("value", "")
+        elif tag == "textarea":
+            self._area = given["name"]
+            self._form.fields[self._area] = ""
         elif tag == "select":
             self._select = given["name"]
         elif tag == "option" and (self._select not in self._form.fields or "selected" in given):
@@ -72,6 +75,8 @@ class _Forms(HTMLParser):
             self._button = self._form._replace(action=action, button=label, own=own)
 
     def handle_data(self, data: str) -> None:
+        if self._form is not None and self._area:
+            self._form.fields[self._area] += data
         if self._button is not None and not self._button.button:
             self._button = self._button._replace(button=data.strip())
 
@@ -79,6 +84,10 @@ class _Forms(HTMLParser):
         if tag == "button" and self._button is not None:
             self.forms.append(self._button)
             self._button = None
+        elif tag == "textarea" and self._form is not None:
+            # A browser leaves out the first line break.
+            self._form.fields[self._area] = self._form.fields[self._area].removeprefix("\n")
+            self._area = ""
         elif tag == "form":
             self._form = None
 

@@ -22,7 +22,12 @@ from tools.tools_page import FILE
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 READMES = ["README.md", "README.zh-CN.md"]
-PAGES = [f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md"))]
+#: The pages of docs/, in its folders too, but for those that are made of docstrings.
+PAGES = [
+    path.relative_to(ROOT).as_posix()
+    for path in sorted(ROOT.glob("docs/**/*.md"))
+    if path.parent.name != "api"
+]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 _COMMAND = "from guanxi.cli import main; main()"
 

@@ -89,7 +89,10 @@ def test_the_headers_of_a_stub(service: RunningService) -> None:
     answer = send(service.base_url, "GET", "/length")
     assert (answer.code, answer.headers["content-length"]) == (3, str(len(answer.raw)))
     for headers in ({"a b": "c"}, {"a": "c\r\nd: e"}, {"a": "关"}):
-        service.answer("GET", "/wrong", Response({}, headers=headers))
+        with pytest.raises(ValueError, match="headers must be of HTTP"):
+            service.answer("GET", "/wrong", Response({}, headers=headers))
+        wrong = Response({}, headers=headers)
+        service.answer("GET", "/wrong", lambda _, wrong=wrong: wrong)
         answer = send(service.base_url, "GET", "/wrong")
         assert (answer.status, answer.raw) == (500, b"the stub failed")
 
@@ -121,6 +124,10 @@ def test_an_impossible_stub_is_refused(service: RunningService) -> None:
         service.answer("GET", "x", {})
     with pytest.raises(ValueError, match="times must be 1 or more"):
         service.answer("GET", "/x", {}, times=0)
+    with pytest.raises(ValueError, match="method must be a word"):
+        service.answer("", "/x", {})
+    with pytest.raises(ValueError, match="status must be 200 to 599, not 600"):
+        service.answer("GET", "/x", Response({}, 600))
 
 
 def test_a_stub_that_would_wait_for_its_own_service_fails(

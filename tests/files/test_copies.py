@@ -17,7 +17,7 @@ import apsw
 import pytest
 
 from guanxi.accounts.account import AccountEdit, Card, EditRefusal, State
-from guanxi.files.copies import Restored, back_up, restore
+from guanxi.files.copies import BackedUp, Restored, back_up, restore
 from guanxi.graph.lists import Listing
 from guanxi.operations import erasing
 from guanxi.stores import init, open_store
@@ -37,7 +37,7 @@ def copy_log_into_file(path: Path) -> None:
     db.close()
 
 
-def backed_up(path: Path, file: Path, *, force: bool = False) -> int:
+def backed_up(path: Path, file: Path, *, force: bool = False) -> BackedUp:
     return back_up(str(path), file, force=force, progress=lambda *_: None)
 
 
@@ -132,11 +132,11 @@ def test_a_backup_is_a_store_of_its_owner_alone(tmp_path: Path) -> None:
     path = with_accounts(tmp_path / "s.db", 2, 3)
     old_mask = os.umask(0)
     try:
-        size = backed_up(path, tmp_path / "b.db")
+        done = backed_up(path, tmp_path / "b.db")
     finally:
         os.umask(old_mask)
     assert (tmp_path / "b.db").stat().st_mode & 0o777 == 0o600
-    assert size.bytes == (tmp_path / "b.db").stat().st_size
+    assert done.bytes == (tmp_path / "b.db").stat().st_size
     assert names(tmp_path) == {"s.db", "s.db-turn", "b.db"}
     assert followed(tmp_path / "b.db") == [3, 2]
 

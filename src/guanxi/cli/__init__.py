@@ -185,6 +185,11 @@ COMMANDS = {
         Text("管理整个库。", "Create, copy, migrate and fill stores."),
     ),
 }
+_NOT_ON_WINDOWS = text(
+    "服务与库需要 Linux 或 macOS；在 Windows 上请用 WSL 或容器，SDK 与管理关注的工具可直接使用",
+    "the service and its stores need Linux or macOS: on Windows run them in WSL or in a container;"
+    " the SDK and the tools for your followings work here",
+)
 _INTERRUPTED = 130
 
 
@@ -197,11 +202,13 @@ def main() -> None:
         from guanxi.cli.app import run
 
         run()
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing == "guanxi":
-            raise
+    except ImportError as error:
         extras = [COMMANDS[name].extra for name in sys.argv[1:2] if name in COMMANDS]
+        if sys.platform == "win32" and extras == ["service"]:
+            sys.exit(_NOT_ON_WINDOWS)
+        missing = (error.name or "").partition(".")[0]
+        if missing == "guanxi" or not isinstance(error, ModuleNotFoundError):
+            raise
         extra = "postgres" if missing == "asyncpg" else "".join(extras) or "tools"
         needed = text(
             "此命令需要 {0}，请安装：{1}", "this command needs {0}, please install it: {1}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import cleandoc
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -24,6 +24,10 @@ def option(zh: str, en: str, *names: str, **settings: Any) -> Any:
 def argument(zh: str, en: str, **settings: Any) -> Any:
     """Return an argument with its help; ``settings`` are those of ``typer.Argument``."""
     return typer.Argument(help=text(zh, en), **settings)
+
+
+#: An account on the command line, by its mid.
+Mid = Annotated[int, argument("账号的 mid。", "The account's id.", min=1, max=2**63 - 1)]
 
 
 def in_chinese(zh: str) -> Callable[[F], F]:

@@ -55,7 +55,6 @@ async def mid_of(store: Store, account: Named) -> int:
     return found[account.key]
 
 
-Mid = Annotated[int, argument("账号的 mid。", "The account's id.", min=1, max=2**63 - 1)]
 NamedAccount = Annotated[
     Named,
     argument(

@@ -95,7 +95,7 @@ class Acts(Opened):
 
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[Batch]:
-        """Collect changes in an ``async with`` block, and make them at its end.
+        """Collect changes in an ``async with`` block, made at its end; yield the ``Batch``.
 
         The results are those of ``Batch.results``. If the block raises, no change is made.
 
@@ -106,7 +106,10 @@ class Acts(Opened):
         await self.make(batch)
 
     async def make(self, batch: Batch) -> None:
-        """Make the changes of a batch, which has the results then.
+        """Make the changes of ``batch``, whose ``results`` are there afterwards.
+
+        A change that the rules refuse raises nothing: its result says why. Raise ``ArgsException``
+        for a batch that has been made, ``StoreError`` if the store fails.
 
         Cost: one transaction for each 256 changes.
         """
@@ -213,7 +216,7 @@ class Acts(Opened):
     async def set_special(
         self, owner: int, targets: Iterable[int], *, special: bool = True
     ) -> None:
-        """Mark followings as special, or not. Raise as ``set_groups``.
+        """Mark followings as special; with ``special=False``, no longer. Raise as ``set_groups``.
 
         Cost: as ``set_groups``.
         """

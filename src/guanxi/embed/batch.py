@@ -50,6 +50,11 @@ class Batch:
     Up to 256 changes are one transaction; more are several, one after another. A change that the
     rules refuse changes nothing, and the others are made all the same: ``results`` has the result
     of each, in order, after the block. If the block raises, no change is made.
+
+    The verbs' arguments are those of ``Graph``: ``actor``, ``owner``, ``target``, ``targets`` are
+    mids, ``group`` and ``groups`` ids of groups, ``name`` is a group's name, ``special`` is False
+    to remove the mark. Each verb raises ``ArgsException`` for an invalid argument, or if the batch
+    has been made.
     """
 
     def __init__(self) -> None:
@@ -138,7 +143,10 @@ class Batch:
         return self._acts
 
     def settle(self, codes: Sequence[int]) -> None:
-        """Make the results of the codes that the store returned."""
+        """Set ``results`` from ``codes``, the store's, one for each change in their order.
+
+        ``Graph.make`` calls this. Raise ValueError if there are not as many.
+        """
         self._results = [
             _result(code, act.owner, target)
             for code, act, target in zip(codes, self._acts, self._targets, strict=True)

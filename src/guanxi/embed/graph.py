@@ -17,7 +17,7 @@ from guanxi.stores import open_store
 
 
 class Opening:
-    """A graph that is being opened: ``await`` it, or use it in ``async with``."""
+    """A graph that is being opened by ``opened``: ``await`` it, or use it in ``async with``."""
 
     def __init__(self, opened: Callable[[], Awaitable[Graph]]) -> None:
         self._opened = opened
@@ -46,6 +46,13 @@ class Graph(People, Acts, Imports, Feed):
     It belongs to the event loop that opened it; ``SyncGraph`` is for code without one. ``store`` is
     the store itself, which ``guanxi.embed.application`` serves.
 
+    Arguments mean the same in every verb. ``mid``, ``actor``, ``owner``, ``target`` and the others
+    that name an account are mids, 1 to 2^63 - 1: ``actor`` acts, ``owner`` owns the list, mark or
+    group, ``target`` or ``targets`` are the accounts that it concerns (an iterable names each
+    once). ``group`` is a group's id, ``groups`` several, and ``name`` a group's name, as long as
+    the limits allow. ``limit`` is the number of items of a page, 1 to 1,000; ``cursor`` is that of
+    the page before, None for the first; ``order`` is ``"newest"`` (the default) or ``"oldest"``.
+
     Every verb checks its arguments: ``ArgsException`` (a ``ValueError``) for what is no mid from 1
     to 2^63 - 1, or is out of range, ``MistypedArgsException`` (a ``TypeError`` too) for another
     type. An act that the rules refuse raises the SDK's exception, such as ``AlreadyFollowing`` or
@@ -66,6 +73,8 @@ class Graph(People, Acts, Imports, Feed):
         clock: Callable[[], int] = time.time_ns,
     ) -> Opening:
         """Open the graph at the path of a SQLite file, or in a ``postgresql://…`` database.
+
+        ``address`` is the path or the address; await the result, or use it in ``async with``.
 
         ``create`` creates a missing file or missing tables; with ``changes``, one that records its
         changes (``guanxi store changes on`` switches that on later, for all processes). ``limits``

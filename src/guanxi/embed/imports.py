@@ -29,7 +29,8 @@ class Imports(Lists):
     ) -> list[Imported]:
         """Let ``owner`` follow accounts in this order; return what became of each.
 
-        ``replace`` also ends the followings that are not among them, before it begins new ones.
+        With ``mode`` ``"replace"``, also end the followings that are not among ``targets``, before
+        new ones begin; ``"merge"`` ends none.
         ``preview`` changes nothing, and returns what would be done if nobody else changed
         anything. Accounts that ``owner`` follows already keep their place. Raise ``NoSuchUser``.
 

@@ -226,7 +226,7 @@ class Lists(Opened):
     async def common(
         self, mid: int, other: int, limit: int = 50, cursor: str | None = None
     ) -> Page[Item]:
-        """Return a page of those whom both accounts follow, in the order of the other's list.
+        """Return a page of those whom ``mid`` and ``other`` both follow, in the latter's order.
 
         Groups are those of ``mid``. Arguments and errors: as ``following``.
 
@@ -276,9 +276,9 @@ class Lists(Opened):
         """Return accounts to follow: those whom the followings of ``mid`` follow, the best first.
 
         The order is by the number of those followings over the square root of all its followers.
-        Left out are whom ``mid`` follows, blocks, has muted or dismissed, and who blocks it,
-        refuses to be followed, or is banned or deregistered; accounts that hide their followings
-        suggest nobody. Raise ``NoSuchUser``.
+        ``limit`` is the most that are returned, 1 to 1,000. Left out are whom ``mid`` follows,
+        blocks, has muted or dismissed, and who blocks it, refuses to be followed, or is banned or
+        deregistered; accounts that hide their followings suggest nobody. Raise ``NoSuchUser``.
 
         Cost: at most 200 followings of each of the 200 newest followings.
         """

@@ -35,7 +35,7 @@ _LARGEST_MID = 2**63 - 1
 
 
 def application(store: Store, *, caller: Caller, settings: Settings = _DEFAULTS) -> Mounted:
-    """Return the endpoints over a store as an ASGI application to mount in another.
+    """Return the endpoints over ``store``, an open graph's, as an ASGI application to mount.
 
     ``caller`` gets the ASGI scope of each request, in which the host's middleware has left who is
     signed in, and returns that account's mid, or None for nobody; it may be a coroutine function.
@@ -48,13 +48,18 @@ def application(store: Store, *, caller: Caller, settings: Settings = _DEFAULTS)
     answer is -111. A reading request that another site's page sends is answered as nobody's.
 
     The result may be mounted at any path, in as many places as the host likes, and before the loop
-    runs. Close the store after the host has stopped: that also writes the last visits.
+    runs. Raises nothing; ``caller`` may raise, which fails that request. Close the store after the
+    host has stopped: that also writes the last visits.
     """
     return Mounted(store, caller, settings)
 
 
 class Mounted:
-    """The application that ``application`` returns."""
+    """The ASGI application that ``application`` returns.
+
+    ``metrics`` is a second application, with the metrics at ``/metrics``: the host decides who may
+    read them.
+    """
 
     def __init__(self, store: Store, caller: Caller, settings: Settings) -> None:
         metrics = Metrics()

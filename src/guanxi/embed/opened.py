@@ -29,7 +29,10 @@ class Opened:
         self._caps = replace(limits.caps, requests=True)
 
     async def close(self) -> None:
-        """Give the writes that wait a second, then close the store. Safe to call again."""
+        """Give the writes that wait a second, then close the store.
+
+        Safe to call again. Raises nothing; a write that is not done by then raises ``StoreError``.
+        """
         await self.store.close()
 
     def _now(self) -> int:

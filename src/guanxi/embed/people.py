@@ -55,6 +55,11 @@ class People(Opened):
         characters, ``sign`` 512, ``face``, an address, 2,048. Raise ``AccountDeregistered`` for a
         deregistered account.
 
+        ``hide_followings`` and ``hide_followers`` hide those lists from others in the service's
+        endpoints, ``refuse_follows`` refuses new followers, ``approve_followers`` makes a follow a
+        request. None leaves a field or a switch as it is; a new account has empty texts, and every
+        switch off.
+
         Cost: one transaction; with a key alone one read before it.
         """
         texts = {"name": name, "face": face, "sign": sign}
@@ -82,7 +87,7 @@ class People(Opened):
         return mid
 
     async def account(self, mid: int) -> Person | None:
-        """Return an account, or None if there is none.
+        """Return an account, or None if there is none. Raise ``ArgsException`` for an invalid mid.
 
         Cost: two look-ups.
         """
@@ -90,6 +95,8 @@ class People(Opened):
 
     async def accounts(self, mids: Iterable[int]) -> dict[int, Person]:
         """Return accounts by mid, up to 1,000; those that do not exist are omitted.
+
+        Raise ``ArgsException`` for an invalid mid among ``mids``, or for more.
 
         Cost: two look-ups for each.
         """
@@ -106,7 +113,7 @@ class People(Opened):
         refuse_follows: bool | None = None,
         approve_followers: bool | None = None,
     ) -> None:
-        """Set the given switches of an account. Raise ``NoSuchUser``.
+        """Set the given switches of an account, as ``put_account`` does. Raise ``NoSuchUser``.
 
         With ``approve_followers`` a follow becomes a request; requests stay when it is switched
         off, and a follow then ends its own.
@@ -159,7 +166,9 @@ class People(Opened):
         return Erased(mid=mid, counts=erased.counts)
 
     async def mid_of(self, keys: Iterable[str]) -> dict[str, int]:
-        """Return the mid of the account with each of up to 1,000 keys; unknown keys are omitted.
+        """Return the mids of accounts by up to 1,000 of their ``keys``; unknown ones are omitted.
+
+        Raise ``ArgsException`` for more, or for what is no text.
 
         Cost: one look-up for each.
         """
@@ -167,6 +176,8 @@ class People(Opened):
 
     async def key_of(self, mids: Iterable[int]) -> dict[int, str]:
         """Return the key of each of up to 1,000 accounts; those without one are omitted.
+
+        Raise ``ArgsException`` for an invalid mid among ``mids``, or for more.
 
         Cost: one look-up for each.
         """

@@ -55,6 +55,11 @@ class SyncGraph(Synchronous):
         characters, ``sign`` 512, ``face``, an address, 2,048. Raise ``AccountDeregistered`` for a
         deregistered account.
 
+        ``hide_followings`` and ``hide_followers`` hide those lists from others in the service's
+        endpoints, ``refuse_follows`` refuses new followers, ``approve_followers`` makes a follow a
+        request. None leaves a field or a switch as it is; a new account has empty texts, and every
+        switch off.
+
         Cost: one transaction; with a key alone one read before it.
         """
         return self._run(
@@ -72,7 +77,7 @@ class SyncGraph(Synchronous):
         )
 
     def account(self, mid: int) -> Person | None:
-        """Return an account, or None if there is none.
+        """Return an account, or None if there is none. Raise ``ArgsException`` for an invalid mid.
 
         Cost: two look-ups.
         """
@@ -80,6 +85,8 @@ class SyncGraph(Synchronous):
 
     def accounts(self, mids: Iterable[int]) -> dict[int, Person]:
         """Return accounts by mid, up to 1,000; those that do not exist are omitted.
+
+        Raise ``ArgsException`` for an invalid mid among ``mids``, or for more.
 
         Cost: two look-ups for each.
         """
@@ -94,7 +101,7 @@ class SyncGraph(Synchronous):
         refuse_follows: bool | None = None,
         approve_followers: bool | None = None,
     ) -> None:
-        """Set the given switches of an account. Raise ``NoSuchUser``.
+        """Set the given switches of an account, as ``put_account`` does. Raise ``NoSuchUser``.
 
         With ``approve_followers`` a follow becomes a request; requests stay when it is switched
         off, and a follow then ends its own.
@@ -148,7 +155,9 @@ class SyncGraph(Synchronous):
         return self._run(self._graph.erase(mid))
 
     def mid_of(self, keys: Iterable[str]) -> dict[str, int]:
-        """Return the mid of the account with each of up to 1,000 keys; unknown keys are omitted.
+        """Return the mids of accounts by up to 1,000 of their ``keys``; unknown ones are omitted.
+
+        Raise ``ArgsException`` for more, or for what is no text.
 
         Cost: one look-up for each.
         """
@@ -156,6 +165,8 @@ class SyncGraph(Synchronous):
 
     def key_of(self, mids: Iterable[int]) -> dict[int, str]:
         """Return the key of each of up to 1,000 accounts; those without one are omitted.
+
+        Raise ``ArgsException`` for an invalid mid among ``mids``, or for more.
 
         Cost: one look-up for each.
         """
@@ -309,7 +320,7 @@ class SyncGraph(Synchronous):
         return self._run(self._graph.remove_from_group(owner, group, targets))
 
     def set_special(self, owner: int, targets: Iterable[int], *, special: bool = True) -> None:
-        """Mark followings as special, or not. Raise as ``set_groups``.
+        """Mark followings as special; with ``special=False``, no longer. Raise as ``set_groups``.
 
         Cost: as ``set_groups``.
         """
@@ -436,7 +447,7 @@ class SyncGraph(Synchronous):
     def common(
         self, mid: int, other: int, limit: int = 50, cursor: str | None = None
     ) -> Page[Item]:
-        """Return a page of those whom both accounts follow, in the order of the other's list.
+        """Return a page of those whom ``mid`` and ``other`` both follow, in the latter's order.
 
         Groups are those of ``mid``. Arguments and errors: as ``following``.
 
@@ -470,9 +481,9 @@ class SyncGraph(Synchronous):
         """Return accounts to follow: those whom the followings of ``mid`` follow, the best first.
 
         The order is by the number of those followings over the square root of all its followers.
-        Left out are whom ``mid`` follows, blocks, has muted or dismissed, and who blocks it,
-        refuses to be followed, or is banned or deregistered; accounts that hide their followings
-        suggest nobody. Raise ``NoSuchUser``.
+        ``limit`` is the most that are returned, 1 to 1,000. Left out are whom ``mid`` follows,
+        blocks, has muted or dismissed, and who blocks it, refuses to be followed, or is banned or
+        deregistered; accounts that hide their followings suggest nobody. Raise ``NoSuchUser``.
 
         Cost: at most 200 followings of each of the 200 newest followings.
         """
@@ -571,7 +582,8 @@ class SyncGraph(Synchronous):
     ) -> list[Imported]:
         """Let ``owner`` follow accounts in this order; return what became of each.
 
-        ``replace`` also ends the followings that are not among them, before it begins new ones.
+        With ``mode`` ``"replace"``, also end the followings that are not among ``targets``, before
+        new ones begin; ``"merge"`` ends none.
         ``preview`` changes nothing, and returns what would be done if nobody else changed
         anything. Accounts that ``owner`` follows already keep their place. Raise ``NoSuchUser``.
 

@@ -12,7 +12,7 @@ from guanxi.emulator import bodies
 from guanxi.emulator.call import Call, Captured
 from guanxi.emulator.faults import Armed
 from guanxi.emulator.requests import Requests
-from guanxi.emulator.stubs import Stub, StubRequest, Stubs, response_of, stub_headers
+from guanxi.emulator.stubs import Placed, StubRequest, Stubs, response_of, stub_headers
 from guanxi.emulator.targets import has_path, nearest
 from guanxi.service import cors, logs, pages
 from guanxi.service.app import Application, below
@@ -144,12 +144,12 @@ class Emulated:
             response = response._replace(body=body)
         await call.respond(*response)
 
-    def _stubbed(self, call: Call, stub: Stub, in_path: dict[str, str]) -> ASGI:
+    def _stubbed(self, call: Call, placed: Placed, in_path: dict[str, str]) -> ASGI:
         """Return an application that answers as a stub says; HTTP 500 if its function fails."""
 
         async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
             call.is_stub = True
-            self._stubs.count(stub)
+            self._stubs.count(placed)
             await call.body.read()
             request = StubRequest(
                 call.method,
@@ -163,7 +163,7 @@ class Emulated:
                 call.body.kept,
             )
             try:
-                response, body = await response_of(stub, request)
+                response, body = await response_of(placed.stub, request)
                 headers = stub_headers(response)
             except Exception:
                 logs.LOG.exception("a stub failed")

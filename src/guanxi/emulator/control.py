@@ -25,8 +25,8 @@ from guanxi.emulator.emulator import Emulator
 from guanxi.emulator.faults import Armed, Fault
 from guanxi.emulator.state import UNNAMED
 from guanxi.emulator.stories import STORIES
+from guanxi.emulator.stubs import Placed, Stub
 from guanxi.emulator.stubs import Response as StubResponse
-from guanxi.emulator.stubs import Stub
 from guanxi.operations import sessions
 from guanxi.service.administering import HEADERS, as_json, decoded, refused, whole_body
 from guanxi.service.logs import LOG
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 BASE = "/emulator"
 _BODY_BYTES = 16 * 2**20
-#: The most digits of a fault's number.
+#: The most digits of the number of a fault or stub.
 _DIGITS = 18
 
 
@@ -213,17 +213,34 @@ async def _real_time(call: _Call) -> Any:
 
 
 async def _stubs(call: _Call) -> Any:
-    return [
-        {"method": stub.method, "path": stub.path, "times": stub.times}
-        for stub in call.emulator.stubs.all()
-    ]
+    return [_shown_stub(placed) for placed in call.emulator.stubs.all()]
+
+
+def _shown_stub(placed: Placed) -> dict[str, Any]:
+    stub = placed.stub
+    shown = {"number": placed.number, "answered": placed.answered}
+    return shown | {"method": stub.method, "path": stub.path, "times": stub.times}
 
 
 async def _add_stub(call: _Call) -> Any:
-    body: StubBody = call.body
+    return _shown_stub(call.emulator.answer(_stub_of(call.body)))
+
+
+async def _change_stub(call: _Call) -> Any:
+    placed = call.emulator.stubs.replace(call.number, _stub_of(call.body))
+    if placed is None:
+        raise HTTPException(404, "no such stub")
+    return _shown_stub(placed)
+
+
+def _stub_of(body: StubBody) -> Stub:
     answer = StubResponse(body.body, status=body.status, headers=body.headers)
-    stub = Stub(method=body.method, path=body.path, answer=answer, times=body.times)
-    call.emulator.answer(stub)
+    return Stub(method=body.method, path=body.path, answer=answer, times=body.times)
+
+
+async def _remove_stub(call: _Call) -> Any:
+    if not call.emulator.stubs.remove(call.number):
+        raise HTTPException(404, "no such stub")
     return {}
 
 
@@ -337,6 +354,8 @@ _VERBS = (
     _Verb("GET", "/stubs", None, "List the stubs.", _stubs),
     _Verb("POST", "/stubs", StubBody, "Answer a path with a response.", _add_stub),
     _Verb("DELETE", "/stubs", None, "Remove the stubs.", _clear_stubs),
+    _Verb("PUT", "/stubs/{number}", StubBody, "Change a stub.", _change_stub),
+    _Verb("DELETE", "/stubs/{number}", None, "Remove a stub.", _remove_stub),
     _Verb("POST", "/marks", MarkBody, "Remember the world as it is now.", _mark),
     _Verb("POST", "/reset", ResetBody, "Take the world back to a mark.", _reset),
     _Verb("GET", "/dump", None, "Return the world as JSON Lines.", _dump),
@@ -411,7 +430,7 @@ def _guarded(
         body = None if verb.body is None else decoded(raw or b"{}", verb.body)
         number = request.path_params.get("number", "0")
         if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS):
-            raise HTTPException(404, "no such fault")
+            raise HTTPException(404, "no such number")
         query = dict(request.query_params)
         if unknown := query.keys() - {*_READS_QUERY.get(verb.act, ())}:
             raise HTTPException(400, f"{min(unknown)}: no such parameter")
@@ -461,7 +480,9 @@ def document() -> dict[str, Any]:
             operation["requestBody"] = {"content": content}
         parameters = []
         if "{number}" in verb.path:
-            parameters.append(_parameter("number", "path", "the fault's number", "integer"))
+            parameters.append(
+                _parameter("number", "path", "the number of the fault or stub", "integer")
+            )
         if verb.act in _READS_QUERY:
             named = _READS_QUERY[verb.act]
             parameters += [_parameter(name, "query", _QUERY[name]) for name in named]

@@ -12,15 +12,18 @@ from typing import NamedTuple
 from guanxi.accounts.chance import Chance, system
 from guanxi.emulator import dump
 from guanxi.emulator.application import Emulated, observed
+from guanxi.emulator.bodies import Headers
+from guanxi.emulator.call import Captured
 from guanxi.emulator.chance import Repeatable, Secrets, Seeded
 from guanxi.emulator.clock import Clock, machine
 from guanxi.emulator.faults import Armed, Fault
 from guanxi.emulator.proxy import Proxy
 from guanxi.emulator.requests import Requests
+from guanxi.emulator.sending import sent
 from guanxi.emulator.stale import stale
 from guanxi.emulator.state import LOADED, START, Marks
 from guanxi.emulator.stories import story_of
-from guanxi.emulator.stubs import Stub, Stubs
+from guanxi.emulator.stubs import Placed, Stub, Stubs
 from guanxi.service.app import Application
 from guanxi.service.exchange import ASGI
 from guanxi.service.handling import Service
@@ -172,9 +175,20 @@ class Emulator:
 
     # --- stubs ---
 
-    def answer(self, stub: Stub) -> None:
-        """Answer requests as a stub says; of several for one request the last counts."""
-        self.stubs.add(stub)
+    def answer(self, stub: Stub) -> Placed:
+        """Answer requests as a stub says; of several for one request the last counts.
+
+        Raise ValueError for an invalid stub.
+        """
+        return self.stubs.add(stub)
+
+    async def send(self, method: str, path: str, headers: Headers) -> Captured:
+        """Send a request without a body to the service in this process; return its response.
+
+        ``path`` may have a query. It is recorded and answered as one over the network, also by
+        faults and stubs. The status is 0 if a fault cut the connection.
+        """
+        return await sent(self._served.layer, method, path, headers)
 
     # --- the whole world ---
 

@@ -55,7 +55,8 @@ class Handle:
     """Faults, stubs, requests, clock and state of a running service.
 
     Methods raise RuntimeError for a service of several workers, and in a stub's function if they
-    have to wait for the service.
+    have to wait for the service. ``endpoint`` is a name or a pattern, as in ``fault``; ``params``
+    are parameters of requests by wire name, whose values are compared as texts.
     """
 
     def __init__(self, emulator: Emulator | None, loop: asyncio.AbstractEventLoop) -> None:
@@ -126,7 +127,10 @@ class Handle:
         return SetFault(armed, lambda: self._wait(self.emulator.remove_fault(armed.number)))
 
     def story(self, name: str) -> None:
-        """Let requests fail as a ready story has it. Raise ValueError, which lists the stories."""
+        """Let requests fail as the story ``name`` of ``STORIES`` has it.
+
+        Raise ValueError, which lists the stories, for an unknown one.
+        """
         self._wait(self.emulator.add_story(name))
 
     def clear_faults(self) -> None:
@@ -140,9 +144,9 @@ class Handle:
     ) -> None:
         """Answer requests for a path, which may have parameters in braces, with a response.
 
-        ``response`` is JSON, bytes, a ``Response``, or a function of the request that returns one
-        of these. It comes before an endpoint with this path, ``times`` times if given. Raise
-        ValueError for a path without a slash first, or ``times`` below 1.
+        ``method`` is an HTTP method. ``response`` is JSON, bytes, a ``Response``, or a function of
+        the request that returns one of these. It comes before an endpoint with this path, ``times``
+        times if given. Raise ValueError for a path without a slash first, or ``times`` below 1.
         """
         stub = Stub(method=method, path=path, answer=response, times=times)
 
@@ -184,7 +188,10 @@ class Handle:
         self.emulator.requests.assert_called(endpoint, params, times=times, by=by, code=code)
 
     def assert_not_called(self, endpoint: str, *, by: int | None = None, **params: object) -> None:
-        """Raise AssertionError if an endpoint got a request with these parameters."""
+        """Raise AssertionError if an endpoint got a request with these parameters.
+
+        Arguments are those of ``requests_to``.
+        """
         self.emulator.requests.assert_not_called(endpoint, params, by=by)
 
     def assert_all_answered(self) -> None:
@@ -194,7 +201,10 @@ class Handle:
     # --- the clock ---
 
     def at(self, seconds: float) -> None:
-        """Freeze the service's clock at a Unix time, 1970 to 9999. Raise ValueError otherwise."""
+        """Freeze the service's clock at ``seconds`` of Unix time, from 1970 to 9999.
+
+        Raise ValueError for another time.
+        """
         self.emulator.clock.at(seconds)
 
     def advance(self, seconds: float) -> None:
@@ -214,12 +224,13 @@ class Handle:
     def mark(self, name: str = UNNAMED) -> None:
         """Remember the world as it is now: accounts, relations, sessions, documents.
 
-        Raise ValueError if the store is not a SQLite file.
+        ``name`` is for ``reset``, any text; a mark of the same name is replaced. Raise ValueError
+        if the store is not a SQLite file.
         """
         self._wait(self.emulator.marks.mark(name))
 
     def reset(self, name: str | None = None) -> None:
-        """Take the world back to a mark, by default the last, or else to the start.
+        """Take the world back to the mark ``name``, by default the last, or else to the start.
 
         Faults, stubs, requests and clock stay: ``clear`` is for these. Raise ValueError for an
         unknown mark, and without a mark where a store of over 64 MiB was given.
@@ -227,7 +238,7 @@ class Handle:
         self._wait(self.emulator.marks.reset(name))
 
     def load(self, world: str | Path | Iterable[bytes]) -> None:
-        """Replace the world: by the demo's (``"demo"``), a dump's file, or the lines of a dump.
+        """Replace the world by ``world``: ``"demo"``, the file of a dump, or its lines.
 
         ``reset()`` goes back to it. Sessions are loaded if this service made the dump. Raise
         ValueError for what is no dump, and if the store is not a SQLite file.

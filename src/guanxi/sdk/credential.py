@@ -124,7 +124,7 @@ class Credential:
         return "; ".join([f"{name}={value}" for name, value in self.sent_cookies().items()])
 
     def conceal(self, value: Any) -> Any:
-        """Return a copy of a text or decoded JSON with this credential's secrets masked (***).
+        """Return a copy of ``value``, a text or decoded JSON, with these secrets masked (***).
 
         They are its parts and a subclass's cookies, of four or more characters, as shorter ones
         are no secrets but would change every word, and the proxy's password. Its dedeuserid is not

@@ -51,7 +51,7 @@ def using(client: C) -> Iterator[C]:
 
 
 def sync(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to completion and return its result, or raise its exception (000).
+    """Run ``coroutine`` to its end and return its result, or raise its exception (000).
 
     Inside a running loop, it runs in a thread with a loop of its own and blocks this one meanwhile.
     """

@@ -1,4 +1,4 @@
-"""Turn pyreqwest's errors into ``NetworkException``."""
+"""The errors of requests that got no complete response."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ FORKED = Text(
     "the client was made before a fork: make a new Client or SyncClient in the child process",
 )
 FORKED_TWICE = Text(
-    "父进程和祖父进程都有客户端，fork 之后不能再建：请用 spawn 启动进程，或在 fork 之后才建客户端",
+    "父进程和祖父进程都有客户端，fork 之后不能再建：请用 spawn 启动进程，或在 fork 之后才建客户端，"
+    "或 pip install 'guanxi[httpx2]'",
     "no client can be made after a fork whose parent and grandparent have clients: start the"
-    " process with spawn, or make the first client after the fork",
+    " process with spawn, make the first client after the fork, or pip install 'guanxi[httpx2]'",
 )
 _NOT_CONNECTED = "client error (Connect)"
 
@@ -37,14 +38,31 @@ def lost(request: Request, error: Exception, proxy: str | None = None) -> Networ
     causes = [cause["message"] for cause in details.get("causes") or ()]
     # The first cause quotes the whole address, which may contain an access key.
     root = causes[-1] if len(causes) > 1 else type(error).__name__
+    return not_answered(
+        request,
+        root,
+        proxy=proxy,
+        is_over=isinstance(error, TimeoutError),
+        sent=_NOT_CONNECTED not in causes,
+    )
+
+
+def not_answered(
+    request: Request, reason: str, *, proxy: str | None, is_over: bool, sent: bool
+) -> NetworkException:
+    """Return the ``NetworkException`` of status 0; a ``TimeoutException`` if ``is_over``.
+
+    ``reason`` is shown, so it must contain no secret. ``sent`` says whether the server may have
+    seen the request.
+    """
     host = urlsplit(request.url).netloc
     zh, en = "", ""
     if proxy is not None:
         through = urlsplit(proxy).netloc.rpartition("@")[2]  # without user and password
         zh, en = f"（经代理 {through}）", f" through the proxy {through}"
-    text = Text(f"{host}{zh} 没有响应：{root}", f"{host}{en}: {root}")
-    kind = TimeoutException if isinstance(error, TimeoutError) else NetworkException
-    return kind(0, text, sent=_NOT_CONNECTED not in causes)
+    text = Text(f"{host}{zh} 没有响应：{reason}", f"{host}{en}: {reason}")
+    kind = TimeoutException if is_over else NetworkException
+    return kind(0, text, sent=sent)
 
 
 def too_large(request: Request, limit: int) -> AnswerTooLargeException:

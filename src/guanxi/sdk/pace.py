@@ -66,7 +66,10 @@ def jittered(seconds: float) -> float:
 
 
 class Clock:
-    """The clock of an async client; pass a subclass as ``clock=`` to control time in tests."""
+    """The clock of an async client; pass a subclass as ``clock=`` to control time in tests.
+
+    Its methods raise nothing, and must not in a subclass.
+    """
 
     def time(self) -> float:
         """Return the time in seconds since the Unix epoch."""
@@ -77,12 +80,15 @@ class Clock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for this many seconds."""
+        """Wait for ``seconds``, 0 or more."""
         await asyncio.sleep(seconds)
 
 
 class SyncClock:
-    """The clock of a sync client; pass a subclass as ``clock=`` to control time in tests."""
+    """The clock of a sync client; pass a subclass as ``clock=`` to control time in tests.
+
+    Its methods raise nothing, and must not in a subclass.
+    """
 
     def time(self) -> float:
         """Return the time in seconds since the Unix epoch."""
@@ -93,5 +99,5 @@ class SyncClock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait for this many seconds."""
+        """Wait for ``seconds``, 0 or more."""
         time.sleep(seconds)

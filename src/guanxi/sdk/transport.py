@@ -1,18 +1,20 @@
 """Requests, responses, the transport protocols, and a transport for ASGI applications.
 
-The default transport, over pyreqwest, is ``Network`` in ``aio.network`` and ``sync.network``.
+The default transport, over pyreqwest, is ``Network`` in ``aio.network`` and ``sync.network``; those
+over httpcore2 are in ``httpcore``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
-from guanxi.contract.errors import TimeoutException
+from guanxi.contract.errors import ArgsException, TimeoutException
 from guanxi.text import Text
 
 
@@ -66,7 +68,7 @@ class Transport(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection. Closing again does nothing; must not raise."""
         ...
 
 
@@ -82,8 +84,19 @@ class SyncTransport(Protocol):
         ...
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection. Closing again does nothing; must not raise."""
         ...
+
+
+def transport_name() -> str:
+    """Return the transport that GUANXI_TRANSPORT names: ``pyreqwest`` or ``httpx2``; "" for none.
+
+    Raise ``ArgsException`` for another name.
+    """
+    name = os.environ.get("GUANXI_TRANSPORT", "")
+    if name not in {"", "pyreqwest", "httpx2"}:
+        raise ArgsException("GUANXI_TRANSPORT: must be pyreqwest or httpx2")
+    return name
 
 
 _Message = MutableMapping[str, Any]
@@ -95,13 +108,19 @@ ASGIApplication = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 class ASGITransport:
     """An async transport that passes requests to an ASGI application in this process.
 
-    It does not run the application's lifespan events; the creator of the application has to.
+    ``application`` gets each request as an ASGI scope. Its lifespan events are not run: whoever
+    created it has to.
     """
 
     def __init__(self, application: ASGIApplication) -> None:
         self._application = application
 
     async def send(self, request: Request) -> Response:
+        """Pass ``request`` to the application and return its response.
+
+        Raise ``TimeoutException`` after ``request.timeout`` seconds, and what the application
+        raises.
+        """
         parts = urlsplit(request.url)
         scope = {
             "type": "http",
@@ -149,4 +168,4 @@ class ASGITransport:
         return Response(start["status"], dict(headers), body, cookies)
 
     async def close(self) -> None:
-        """Do nothing: there are no connections."""
+        """Do nothing: there are no connections. Raises nothing."""

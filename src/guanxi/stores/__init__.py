@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,12 @@ from urllib.parse import parse_qs
 
 from guanxi.stores.port import Distribution, Finding, Store, StoreError
 from guanxi.text import Text
+
+if sys.platform == "win32":
+    raise ImportError(
+        "the stores and the service of guanxi need Linux or macOS: on Windows run them in WSL or"
+        " in a container; the SDK and the tools for long lists work on Windows too"
+    )
 
 _SCHEMES = ("postgresql:", "postgres:")
 _PASSWORDS = {"password", "sslpassword"}

@@ -105,18 +105,19 @@ class RunningService(Handle):
         self.worlds: list[RunningService] = []
 
     def do(self, work: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
-        """Run ``work`` with the service's store, on the service's event loop; wait for its result.
+        """Run ``work`` with the service's store, on the service's event loop; return its result.
 
         Exceptions of ``work`` pass through.
         """
         return self._wait(work(self._store))
 
     def world(self, mark: str | None = None) -> RunningService:
-        """Start one more service in this process, with a copy of this world.
+        """Start one more service in this process, with a copy of this world, and return it.
 
-        The copy is of a mark, or of now. It has an address, faults, requests and marks of its own,
-        ends with this one, and has no administration. Raise ValueError for an unknown mark and for
-        a store that is not a SQLite file, RuntimeError for a service of several workers.
+        The copy is of the mark named ``mark``, or of now. It has an address, faults, requests and
+        marks of its own, ends with this one, and has no administration. Raise ValueError for an
+        unknown mark and for a store that is not a SQLite file, RuntimeError for a service of
+        several workers.
         """
         if self._worlds is None:
             raise RuntimeError(NO_EMULATOR)
@@ -159,8 +160,9 @@ class RunningService(Handle):
     def import_edges(self, edges: Iterable[EdgeRow | tuple[int, int]]) -> int:
         """Import edges; return how many are new or changed. Missing accounts are created.
 
-        A pair ``(1, 2)`` is a follow of 2 by 1, now. Caps do not apply. Raise BadLine for an
-        invalid edge, StoreUnavailable if the store is busy; then none is imported.
+        ``edges`` are rows, or pairs: ``(1, 2)`` is a follow of 2 by 1, now. Caps do not apply.
+        Raise BadLine for an invalid edge, StoreUnavailable if the store is busy; then none is
+        imported.
         """
         now = self._now()
         rows = [
@@ -175,14 +177,16 @@ class RunningService(Handle):
     def set_privacy(self, mid: int, privacy: Privacy | None = None, **switches: bool) -> None:
         """Replace an account's privacy switches: ``set_privacy(2, hide_followings=True)``.
 
-        Switches that are not named are off. Raise ValueError if the account is unknown, and
-        TypeError for an unknown switch.
+        ``mid`` is the account, ``privacy`` the switches, of which ``switches`` replaces some: they
+        are ``hide_followings``, ``hide_followers``, ``refuse_follows``, ``approve_followers``.
+        Those that are not named are off. Raise ValueError if the account is unknown, and TypeError
+        for an unknown switch.
         """
         replaced = replace(privacy or Privacy(), **switches)
         self.do(lambda store: accounts.set_privacy(store, mid, replaced))
 
     def set_state(self, mid: int, state: State | StateName) -> None:
-        """Ban an account, lift its ban, or deregister it for good.
+        """Ban the account ``mid``, lift its ban, or deregister it for good.
 
         ``state`` is a ``State`` or its name: ``"normal"``, ``"banned"``, ``"deregistered"``.
         Deregistering also erases the card and deletes the sessions. Raise ValueError for any other
@@ -192,7 +196,7 @@ class RunningService(Handle):
         self.do(lambda store: accounts.set_state(store, mid, chosen))
 
     def sign_in(self, mid: int) -> SignedIn:
-        """Store a new cookie session of an account and return it.
+        """Store a new cookie session of the account ``mid`` and return it.
 
         Raise ValueError if the account is unknown or deregistered.
         """
@@ -209,7 +213,7 @@ class RunningService(Handle):
         self.do(lambda store: sessions.agree(store, key, mid, seconds, now))
 
     def access_key(self, mid: int) -> str:
-        """Store a new app session of an account and return its token.
+        """Store a new app session of the account ``mid`` and return its token.
 
         Raise ValueError if the account is unknown or deregistered.
         """

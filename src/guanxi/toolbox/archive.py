@@ -92,9 +92,10 @@ def identity_of(client: SyncClient, nav: Nav | None = None) -> Identity:
 
 
 def default_path(identity: Identity) -> Path:
-    """Return where the archive of an account is kept if no other path is given.
+    """Return where the archive of ``identity`` is kept if no other path is given.
 
-    That is a file named after the server and the mid in the user's data folder.
+    That is a file named after the server and the mid in the user's data folder. Raise
+    ModuleNotFoundError without the extra ``tools``.
     """
     from platformdirs import user_data_path  # only the tools need it
 
@@ -110,8 +111,8 @@ def plans_folder(path: Path) -> Path:
 class Archive:
     """An open archive. Use it in a ``with`` block, which closes it.
 
-    ``db`` is its connection: write in ``with archive.transaction()`` only. ``identity`` is the
-    account that it belongs to.
+    ``path`` is its file and ``db`` its connection: write in ``with archive.transaction()`` only.
+    ``identity`` is the account that it belongs to.
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection, identity: Identity) -> None:
@@ -121,7 +122,7 @@ class Archive:
 
     @classmethod
     def create(cls, path: Path | str, identity: Identity) -> Archive:
-        """Create an archive with mode 0600, and its folder; or open the one that exists.
+        """Create an archive at ``path`` with mode 0600, and its folder; or open the existing one.
 
         Raise ArchiveMismatch if that belongs to another account or server, and as ``open``.
         """
@@ -142,7 +143,10 @@ class Archive:
 
     @classmethod
     def open(cls, path: Path | str) -> Archive:
-        """Open an archive. Raise ArchiveMissing, ArchiveDamaged, ArchiveNewer or ArchiveError."""
+        """Open the archive at ``path`` and return it.
+
+        Raise ArchiveMissing, ArchiveDamaged, ArchiveNewer or ArchiveError.
+        """
         path = Path(path)
         if not path.is_file():
             raise ArchiveMissing(
@@ -171,7 +175,7 @@ class Archive:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run the block in one write transaction, and undo it if the block raises.
+        """Run the block in one write transaction, undone if the block raises; yield the connection.
 
         Raise ArchiveFull, ArchiveBusy or ArchiveDamaged with what to do.
         """
@@ -189,7 +193,8 @@ class Archive:
     def consistent(self) -> Iterator[sqlite3.Connection]:
         """Run the block while all its queries see the same state, whatever others write.
 
-        It may create temporary tables, which are dropped at its end; nothing else is changed.
+        Yields the connection. It may create temporary tables, which are dropped at its end; nothing
+        else is changed. Raise ArchiveError if the file cannot be read.
         """
         with _named(self.path):
             self.db.execute("BEGIN")
@@ -200,13 +205,18 @@ class Archive:
                     self.db.execute("ROLLBACK")
 
     def rows(self, sql: str, values: Any = ()) -> list[sqlite3.Row]:
-        """Return all rows of a query of this program's own; raise ArchiveError with what to do."""
+        """Return all rows of ``sql``, a query of this program's own, with ``values`` for its marks.
+
+        Raise ArchiveError, which says what to do.
+        """
         with _named(self.path):
             return self.db.execute(sql, values).fetchall()
 
     @contextmanager
     def query(self, sql: str, values: Any = ()) -> Iterator[sqlite3.Cursor]:
-        """Yield the cursor of a query that a person wrote; it can read the archive and no more.
+        """Yield the cursor of ``sql``, which a person wrote; it can read the archive and no more.
+
+        ``values`` are for its marks.
 
         Raise SelectionError with SQLite's message, and the names of the views, for an invalid one.
         """
@@ -241,12 +251,15 @@ class Archive:
                     self.db.execute(statement)
 
     def newest(self) -> int | None:
-        """Return the number of the newest finished snapshot, None without one."""
+        """Return the number of the newest finished snapshot, None without one.
+
+        Raise ArchiveError if the file cannot be read.
+        """
         found: int | None = self.rows("SELECT max(id) FROM snapshot WHERE ended IS NOT NULL")[0][0]
         return found
 
     def check_snapshot(self, number: int) -> None:
-        """Raise NoSuchSnapshot unless a finished snapshot has this number."""
+        """Raise NoSuchSnapshot unless a finished snapshot has this ``number``."""
         found = "SELECT 1 FROM snapshot WHERE id = ? AND ended IS NOT NULL"
         if not 0 < number < 2**63 or not self.rows(found, (number,)):
             raise NoSuchSnapshot(
@@ -258,7 +271,7 @@ class Archive:
     def locked(self) -> Iterator[None]:
         """Run the block while no other process reads lists into this archive or applies a plan.
 
-        The lock dies with its process. Windows has no such lock. Raise ArchiveBusy.
+        Yields None. The lock dies with its process. Windows has no such lock. Raise ArchiveBusy.
         """
         if sys.platform == "win32":
             yield
@@ -280,7 +293,7 @@ class Archive:
             os.close(lock)
 
     def close(self) -> None:
-        """Close the file; closing again does nothing."""
+        """Close the file; closing again does nothing. Raises nothing."""
         self.db.close()
 
     def __enter__(self) -> Self:

@@ -138,7 +138,7 @@ def backup(
     size: int = 50,
     on_progress: OnProgress | None = None,
 ) -> Outcome:
-    """Read all lists of the signed-in account into one new snapshot.
+    """Read all lists of the signed-in account into one new snapshot; return what was read.
 
     Interrupted at any point, the same call goes on; what is older than a day is read anew. A list
     that the server refuses or hides is marked so, and the others are read.

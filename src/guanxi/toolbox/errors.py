@@ -25,7 +25,7 @@ from guanxi.text import Text
 
 
 class ToolError(ValueError):
-    """A tool cannot do what was requested; the message says what to do."""
+    """A tool cannot do what was requested; the message, ``zh`` or ``en``, says what to do."""
 
     exit_status = 1
 

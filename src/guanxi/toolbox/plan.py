@@ -150,7 +150,10 @@ _encode = msgspec.json.encode
 
 
 class Plan:
-    """A plan's file, checked to its end. ``acts`` and ``left_out`` read it line by line."""
+    """The plan in the file at ``path``, checked to its end, with its ``header``.
+
+    ``acts`` and ``left_out`` read the file line by line. ``Plan.open`` and ``Plan.write`` make one.
+    """
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
@@ -158,7 +161,7 @@ class Plan:
 
     @classmethod
     def open(cls, path: Path | str) -> Plan:
-        """Open a plan and check every line of it.
+        """Open the plan at ``path``, check every line of it, and return it.
 
         Raise PlanDamaged, with the number of the line, for a file that is cut off or no plan;
         PlanNewer for one of a newer guanxi; OSError if it cannot be read.
@@ -185,7 +188,9 @@ class Plan:
         acts: Iterable[Act],
         left_out: Iterable[LeftOut] = (),
     ) -> Plan:
-        """Write a plan, as a whole or not at all, with mode 0600; a file of that name is replaced.
+        """Write a plan to ``path``, whole or not at all, with mode 0600; a file there is replaced.
+
+        Returns the plan. ``header`` is that of ``new_header``.
 
         The acts are numbered from 1 in their order, and counted for the header. Raise OSError if
         the file cannot be written.
@@ -221,13 +226,16 @@ class Plan:
                 yield act
 
     def left_out(self) -> Iterator[LeftOut]:
-        """Yield the accounts that were selected and left out, read from the file."""
+        """Yield the accounts that were selected and left out, read from the file.
+
+        Raise OSError if it cannot be read any more.
+        """
         for number, line in self._lines():
             if b'"left_out":' in line:
                 yield _decoded(self.path, number, line, LeftOut)
 
     def check_identity(self, identity: Identity) -> None:
-        """Raise PlanMismatch if the plan is for another account or server."""
+        """Raise PlanMismatch if the plan is for another account or server than ``identity``."""
         if not self.header.identity.is_same(identity):
             raise PlanMismatch(
                 f"{self.path} 是 {self.header.identity} 的计划，不是 {identity} 的",

@@ -140,7 +140,9 @@ def plan(
     add: bool = False,
     off: bool = False,
 ) -> Plan:
-    """Write the plan of a command, one of ``COMMANDS``, from the newest snapshot.
+    """Write the plan of ``command``, one of ``COMMANDS``, from the newest snapshot; return it.
+
+    ``archive`` has the snapshot, ``path`` gets the plan, and ``selection`` says of whom.
 
     ``to`` (names of groups) or ``rules`` (a file, see ``grouping``) are for ``group``: an account
     is afterwards in these groups and no others, or with ``add`` also in those that it is in.

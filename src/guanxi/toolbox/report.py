@@ -108,7 +108,9 @@ _COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
 def report(
     archive: Archive, path: Path | str, now: int, *, language: Language = "en", faces: bool = False
 ) -> int:
-    """Write the report of the newest snapshot to ``path``; return its size in bytes.
+    """Write the report of the archive's newest snapshot to ``path``; return its size in bytes.
+
+    ``archive`` is open; ``language`` is ``"en"`` or ``"zh"``.
 
     ``now`` is in seconds since the Unix epoch. With ``faces`` the page loads the accounts' pictures
     from their servers, otherwise nothing. The file has mode 0600 and appears whole; one of that

@@ -95,6 +95,8 @@ def restore(
 ) -> Plan:
     """Write the plan that brings back what the snapshot ``at`` had and the newest one has not.
 
+    ``archive`` has both snapshots; the plan is written to ``path`` and returned.
+
     Its remarks list what cannot come back. Whoever is marked by ``guanxi keep`` is not blocked,
     unless ``ignore_keep``. ``words`` chooses the language of the reasons. ``now``: seconds since
     the Unix epoch.

@@ -50,7 +50,7 @@ class Review(Struct, frozen=True):
 
 
 def review(plan: Plan, limit: int = 20) -> Review:
-    """Return the review of a plan with its first ``limit`` acts. Raise PlanDamaged, OSError."""
+    """Return the review of ``plan`` with its first ``limit`` acts. Raise PlanDamaged, OSError."""
     header = plan.header
     reasons: Counter[tuple[str, str]] = Counter()
     writes, size, previous = 0, 0, None
@@ -85,8 +85,9 @@ def review(plan: Plan, limit: int = 20) -> Review:
 def explain(plan: Plan, mid: int, archive: Archive | None = None, words: Words = str) -> list[str]:
     """Return why an account is in a plan, is left out, or was not selected; a sentence each.
 
-    With the archive that the plan was made from, it names each rule that the account does not
-    match, and the account's values. Raise PlanDamaged, ArchiveError, OSError.
+    ``plan`` is the plan, ``mid`` the account, ``words`` chooses the language: a function from a
+    ``Text`` to a text. With the ``archive`` that the plan was made from, it names each rule that
+    the account does not match, and the account's values. Raise PlanDamaged, ArchiveError, OSError.
     """
     found = [
         words(Text("操作 {0}：{1}，{2}", "act {0}: {1}, {2}")).format(

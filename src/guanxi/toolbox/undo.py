@@ -64,8 +64,8 @@ def undo(
     Followings come back oldest first, so that they keep their order; groups, special marks and
     blocks come back too, and groups that the plan created are deleted if they are empty. The
     header's remarks say what cannot come back. Accounts with acts that were accepted and are not in
-    effect, or whose outcome is unknown, are listed as left out. ``words`` chooses the language.
-    ``now`` is in seconds since the Unix epoch.
+    effect, or whose outcome is unknown, are listed as left out. ``archive`` has their journal.
+    ``words`` chooses the language. ``now`` is in seconds since the Unix epoch.
 
     Raise PlanMismatch if the plan is for another account than the archive, OSError if the file
     cannot be written.

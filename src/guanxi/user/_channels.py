@@ -114,7 +114,8 @@ class ChannelSeries:
     ) -> t.SeasonVideos | t.SeriesVideos:
         """Return one page of the channel's videos (000); an unknown owner is fetched first.
 
-        Arguments and errors are those of ``User.get_channel_videos_season`` or
+        ``sort`` is the order, ``pn`` the page, from 1, ``ps`` the items per page, 1 to 100. Errors
+        are those of ``User.get_channel_videos_season`` or
         ``User.get_channel_videos_series``, and the errors of ``get_meta``.
         """
         owner = await self.get_owner()

@@ -13,7 +13,7 @@ from guanxi.user import _types as t
 
 
 async def check_nickname(nick_name: str) -> tuple[bool, str]:
-    """Return whether a name is valid and free, and the reason if it is not (000).
+    """Return whether ``nick_name`` is valid and free, and the reason if it is not (000).
 
     Returns ``(True, "")``, or ``(False, reason)`` with the server's code and message, whatever the
     code. Raises ``NetworkException`` or ``AnswerException`` if the request fails.

@@ -16,6 +16,10 @@ _PICTURES = 0x2400
 _DELETE = 0x7F
 
 
+#: The length of a date and a time in seconds.
+_LENGTH = 19
+
+
 def grouped(number: int) -> str:
     """Return a number with its digits in groups of three: ``12,345``."""
     return f"{number:,}"
@@ -27,7 +31,7 @@ def visible(text: str) -> str:
     Characters that change the direction of text, and others without a shape, become ``�``. Markup
     is left as it is: the template escapes it.
     """
-    return "".join(_visible(one) for one in text)
+    return text if text.isprintable() else "".join(_visible(one) for one in text)
 
 
 def visible_lines(text: str) -> str:
@@ -71,7 +75,7 @@ def zone_named(name: str | None) -> tzinfo:
 def local(seconds: float, zone: tzinfo) -> str:
     """Return a Unix time as ``2026-11-29 16:50:03`` in a zone; ``?`` outside of 1 to 9999."""
     try:
-        return datetime.fromtimestamp(seconds, zone).strftime("%Y-%m-%d %H:%M:%S")
+        return datetime.fromtimestamp(seconds, zone).isoformat(" ", "seconds")[:_LENGTH]
     except (ValueError, OverflowError, OSError):
         return "?"
 
@@ -79,6 +83,6 @@ def local(seconds: float, zone: tzinfo) -> str:
 def iso(seconds: float) -> str:
     """Return a Unix time as ``2026-11-29T16:50:03Z``; "" outside of the years 1 to 9999."""
     try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{datetime.fromtimestamp(seconds, UTC).isoformat('T', 'seconds')[:_LENGTH]}Z"
     except (ValueError, OverflowError, OSError):
         return ""

@@ -59,6 +59,29 @@ def file_of(package: str, name: str, kind: str) -> File:
     return File(body, kind, hashlib.sha256(body).hexdigest()[:12])
 
 
+@cache
+def _templates(packages: tuple[str, ...]) -> Environment:
+    """Return the templates of packages, which a process compiles once."""
+    found = Environment(
+        loader=ChoiceLoader([PackageLoader(one) for one in packages]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {
+        "grouped": shown.grouped,
+        "visible": shown.visible,
+        "visible_lines": shown.visible_lines,
+        "letter": shown.letter,
+        "colour": shown.colour,
+        "sentence": lambda text: text[:1].upper() + text[1:],
+        "segment": lambda text: quote(text, safe=""),
+    }
+    found.globals |= {"iso": shown.iso}
+    return found
+
+
 class Site:
     """The pages of one address, which share a name, a navigation and a look.
 
@@ -81,24 +104,7 @@ class Site:
         self.image_hosts = frozenset(image_hosts)
         policy = security_headers(sorted(self.image_hosts))
         self._headers = policy | {"Cache-Control": "no-store"}
-        loaders = [PackageLoader(one) for one in (*packages, "guanxi.web")]
-        self._templates = Environment(
-            loader=ChoiceLoader(loaders),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters |= {
-            "grouped": shown.grouped,
-            "visible": shown.visible,
-            "visible_lines": shown.visible_lines,
-            "letter": shown.letter,
-            "colour": shown.colour,
-            "sentence": lambda text: text[:1].upper() + text[1:],
-            "segment": lambda text: quote(text, safe=""),
-        }
-        self._templates.globals |= {"iso": shown.iso}
+        self._templates = _templates((*packages, "guanxi.web"))
 
     def look(self, request: Request) -> Look:
         """Return how a request's pages look."""

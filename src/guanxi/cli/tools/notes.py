@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from guanxi.cli.help import argument, in_chinese, option
+from guanxi.cli.help import Mid, argument, in_chinese, option
 from guanxi.cli.language import text
-from guanxi.cli.named import Mid
 from guanxi.cli.terminal import note as to_stderr
 from guanxi.cli.terminal import say
 from guanxi.cli.tools.archives import (

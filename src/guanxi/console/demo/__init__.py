@@ -1,1 +1,1 @@
-"""The pages of ``guanxi demo``: start, requests, faults, and the world with its clock."""
+"""The pages of ``guanxi demo``: start, requests, faults, stubs, and the world with its clock."""

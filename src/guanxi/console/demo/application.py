@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from guanxi.accounts import secrets
 from guanxi.console.acting import acting
-from guanxi.console.demo import faults, requests, start, world
+from guanxi.console.demo import faults, requests, start, stubs, world
 from guanxi.console.demo.panel import Panel
 from guanxi.demo.world import HERO
 from guanxi.emulator.emulator import Emulator
@@ -38,6 +38,7 @@ _ENTRIES = (
     Entry(DOCS, Text("接口", "Endpoints")),
     Entry(requests.PATH, Text("请求", "Requests")),
     Entry(faults.PATH, Text("出错", "Faults")),
+    Entry(stubs.PATH, Text("桩", "Stubs")),
     Entry(world.PATH, Text("世界", "World")),
 )
 _COOKIE = "guanxi_demo"
@@ -85,7 +86,7 @@ class Pages:
     def _routes(self) -> list[Route]:
         guarded = [
             (method, path, self._guarded(handle))
-            for module in (start, requests, faults, world)
+            for module in (start, requests, faults, stubs, world)
             for method, path, handle in module.verbs(self._panel)
         ]
         own = [

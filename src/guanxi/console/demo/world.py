@@ -15,13 +15,12 @@ from guanxi.text import Text
 from guanxi.web.routing import Verb
 from guanxi.web.site import Notice
 
-PATH, CLOCK, MARKS, RESET, RENEW, STUBS = (
+PATH, CLOCK, MARKS, RESET, RENEW = (
     "/demo/world",
     "/demo/world/clock",
     "/demo/world/marks",
     "/demo/world/reset",
     "/demo/world/renew",
-    "/demo/world/stubs",
 )
 #: How far the buttons move the clock, in seconds.
 STEPS = {
@@ -53,9 +52,8 @@ def verbs(panel: Panel) -> list[Verb]:
                 (name, info.counts[key]) for key, name in COUNTS.items() if info.counts.get(key)
             ],
             engine=info.engine,
-            stubs=emulator.stubs.all(),
             steps=STEPS,
-            paths={"clock": CLOCK, "marks": MARKS, "reset": RESET, "renew": RENEW, "stubs": STUBS},
+            paths={"clock": CLOCK, "marks": MARKS, "reset": RESET, "renew": RENEW},
         )
 
     async def clock(request: Request) -> Response:
@@ -134,11 +132,6 @@ def verbs(panel: Panel) -> list[Verb]:
             return site.back(request, PATH, Notice.refused(error))
         return site.back(request, PATH, Text("已全部重来", "Everything is as at the start"))
 
-    async def clear_stubs(request: Request) -> Response:
-        await site.fields(request)
-        emulator.stubs.clear()
-        return site.back(request, PATH, Text("已移除桩", "The stubs are removed"))
-
     return [
         ("GET", PATH, show),
         ("POST", CLOCK, clock),
@@ -147,7 +140,6 @@ def verbs(panel: Panel) -> list[Verb]:
         ("POST", RESET, reset),
         ("GET", RENEW, confirm_renew),
         ("POST", RENEW, renew),
-        ("POST", STUBS, clear_stubs),
     ]
 
 

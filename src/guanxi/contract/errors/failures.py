@@ -32,8 +32,9 @@ def restored(kind: type[ApiException], args: tuple[Any, ...]) -> ApiException:
 class NetworkException(ApiException):
     """There was no response, or one with an HTTP status other than 200.
 
-    ``status`` is 0 if there was no response. If the response has a code, the exception is of the
-    code's class too. ``sent`` is False only if the request was certainly not sent.
+    ``status`` is 0 if there was no response, ``msg`` what happened. If the response has a code, the
+    exception is of the code's class too. ``sent`` is False only if the request was certainly not
+    sent.
     """
 
     def __init__(self, status: int, msg: str | Text = "", *, sent: bool = True) -> None:
@@ -49,7 +50,8 @@ class TimeoutException(NetworkException):
 class AnswerException(ApiException):
     """The response violates the contract: not JSON, truncated, or of another shape.
 
-    ``path`` is the path of the wrong value in the response; ``$`` is its root.
+    ``path`` is the path of the wrong value in the response; ``$`` is its root. ``msg`` says what is
+    wrong, ``endpoint`` is the name of the called endpoint.
     """
 
     def __init__(self, msg: str, *, path: str = "$", endpoint: str | None = None) -> None:
@@ -169,26 +171,38 @@ class CredentialException(ApiException):
 
 
 class CredentialNoSessdataException(CredentialException):
+    """The credential has no ``sessdata``, the session's cookie; nothing was sent."""
+
     part = "sessdata"
     variable = "GUANXI_SESSDATA"
 
 
 class CredentialNoBiliJctException(CredentialException):
+    """The credential has no ``bili_jct``, the csrf token that a write needs; nothing was sent."""
+
     part = "bili_jct"
     variable = "GUANXI_BILI_JCT"
 
 
 class CredentialNoBuvid3Exception(CredentialException):
+    """The credential has no ``buvid3``, the first device id; nothing was sent."""
+
     part = "buvid3"
 
 
 class CredentialNoBuvid4Exception(CredentialException):
+    """The credential has no ``buvid4``, the second device id; nothing was sent."""
+
     part = "buvid4"
 
 
 class CredentialNoDedeUserIDException(CredentialException):
+    """The credential has no ``dedeuserid``, the mid of the account; nothing was sent."""
+
     part = "dedeuserid"
 
 
 class CredentialNoAcTimeValueException(CredentialException):
+    """The credential has no ``ac_time_value``, which a refresh needs; nothing was sent."""
+
     part = "ac_time_value"

@@ -88,6 +88,8 @@ def verbs(panel: Panel) -> list[Verb]:
             newest = archive.newest()
             rows = lists.rows(archive, query, start, BLOCK + 1) if newest else []
             unread = lists.unread(archive, query) if newest and "last_posted" in columns else 0
+            matching = lists.count(archive, query) if newest else 0
+            total = lists.count(archive, Query(name)) if newest and query.filters else matching
             return await panel.page(
                 request,
                 "list.html",
@@ -101,8 +103,8 @@ def verbs(panel: Panel) -> list[Verb]:
                 filters=FILTERS,
                 block=block_of(rows, start, address, BLOCK),
                 start=start,
-                matching=lists.count(archive, query) if newest else 0,
-                total=lists.count(archive, Query(name)) if newest else 0,
+                matching=matching,
+                total=total,
                 newest=newest,
                 groups=lists.groups(archive),
                 views=saved.views(archive, name),

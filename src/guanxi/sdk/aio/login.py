@@ -28,12 +28,14 @@ class LoginArea:
     async def qr_generate(self) -> s.QrCode:
         """Start a sign-in: return the ``url`` to show as a QR code, and its ``qrcode_key``.
 
-        Both expire after 180 seconds. Raises as ``call_as``.
+        Document 000, the sign-in by code. Both expire after 180 seconds. Raises as ``call_as``.
         """
         return await self._client.call_as(e.QR_GENERATE, s.QrCode)
 
     async def qr_poll(self, key: str) -> s.QrState:
         """Return the state of a QR sign-in; ``key`` is the ``qrcode_key`` of ``qr_generate``.
+
+        Document 000, the sign-in by code.
 
         Its ``code`` is 86101 before the scan, 86090 scanned, 86038 expired, 0 confirmed. The
         cookies of a confirmed sign-in are lost: use ``qr_wait`` to get them. Raises ``BadRequest``

@@ -433,7 +433,10 @@ class SpaceArea:
         size: int = 100,
         partial: bool = False,
     ) -> AsyncIterator[s.ChannelVideo]:
-        """Yield the videos of a season, from the older address; see ``iter_season_videos``."""
+        """Yield the videos of a season, from the older address (001); see ``iter_season_videos``.
+
+        ``order`` is a ``ChannelOrder``, the server's own order by default.
+        """
         return self._client.iter_items(
             e.LEGACY_SEASON_VIDEOS,
             s.ChannelVideo,

@@ -27,7 +27,7 @@ class WebArea:
         return await self._client.nav()
 
     async def buvid(self) -> s.Buvids:
-        """Return a new pair of device ids, which the server does not store.
+        """Return a new pair of device ids, which the server does not store (000, credentials).
 
         Raises as ``call_as``.
         """
@@ -36,12 +36,14 @@ class WebArea:
     async def device_report(self) -> s.Ignored:
         """Send an empty device report, which guanxi's service ignores; return an empty struct.
 
+        Document 000, credentials.
+
         Raises as ``call_as``.
         """
         return await self._client.call_as(e.DEVICE_REPORT, s.Ignored)
 
     async def attentions(self, mid: int) -> list[int]:
-        """Return the mids of all accounts that an account follows, newest first.
+        """Return the mids of all accounts that the account ``mid`` follows, newest first.
 
         Document 000, get_all_followings in later clients. Empty if the account hides its
         followings. The documents' host has withdrawn the endpoint; a guanxi service has it.
@@ -52,7 +54,7 @@ class WebArea:
         return [found async for found in self.iter_attentions(mid)]
 
     def iter_attentions(self, mid: int, *, partial: bool = False) -> AsyncIterator[int]:
-        """Yield the mid of every account that an account follows; see ``attentions``.
+        """Yield the mid of every account that ``mid`` follows; see ``attentions``.
 
         ``partial`` is True to take what the server returns, without ``ListIncomplete``.
         """

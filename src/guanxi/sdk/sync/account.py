@@ -34,7 +34,7 @@ class AccountArea:
         return self._client.call_as(e.CARD_BY_MID, s.CardByMid, mid=mid)
 
     def iter_card_by_mid(self, mid: int, *, partial: bool = False) -> Iterator[int]:
-        """Yield the mid of every account in ``attentions``; see ``card_by_mid``.
+        """Yield the mid of every account that ``mid`` follows; see ``card_by_mid``.
 
         ``partial`` is True to take what the server returns; otherwise ``ListIncomplete`` is raised
         at the end if that is less than the account follows, unless it is nothing: hidden.
@@ -42,7 +42,7 @@ class AccountArea:
         return self._client.iter_items(e.CARD_BY_MID, int, mid=mid, partial=partial)
 
     def name_to_uid(self, names: Iterable[str]) -> s.NamedAccounts:
-        """Return the mids of accounts by 1 to 50 exact names (000, name2uid).
+        """Return the mids of accounts by their exact ``names``, 1 to 50 (000, name2uid).
 
         The result is in the order of the names, without duplicates. Names that no account has are
         omitted.
@@ -59,7 +59,7 @@ class AccountArea:
         return self._client.call_as(e.LEGACY_NAME_TO_UID, s.NamedAccounts, names=names)
 
     def check_nickname(self, name: str) -> None:
-        """Check that a nickname is valid and free: return None, or raise (000, check_nickname).
+        """Check that the nickname ``name`` is valid and free, or raise (000, check_nickname).
 
         Needs no sign-in. Raises ``NicknameTooShort``, ``NicknameTooLong``, ``NicknameIllegal``,
         ``NicknameSensitive``, ``NicknameExists`` or ``NicknameTaken`` (both: in use), and as

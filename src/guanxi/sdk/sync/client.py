@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -56,7 +57,7 @@ from guanxi.sdk.sync.me import MeArea
 from guanxi.sdk.sync.relation import RelationArea
 from guanxi.sdk.sync.space import SpaceArea
 from guanxi.sdk.sync.web import WebArea
-from guanxi.sdk.transport import Request, Response, SyncTransport
+from guanxi.sdk.transport import Request, Response, SyncTransport, transport_name
 from guanxi.sdk.turns import turn_of
 
 T = TypeVar("T")
@@ -312,14 +313,14 @@ class SyncClient:
         return self._run(conversation.nav(self._account(credential), self._settings))
 
     def access_id(self, mid: int) -> str | None:
-        """Return the access id in the page of an account's space, None if the page has none.
+        """Return the access id in the page of the space of ``mid``, None if the page has none.
 
         See ``space.access_id``, also for the errors.
         """
         return self._access_id(checked(SPACE_PAGE, {"mid": mid})["mid"])
 
     def sign_in(self, key: str) -> Credential | None:
-        """Wait for a QR sign-in and return its credential, None if the QR code expires.
+        """Wait for the QR sign-in ``key``; return its credential, None if the QR code expires.
 
         See ``login.qr_wait``, also for the errors.
         """
@@ -488,6 +489,19 @@ def _timed(request: Request, budget: Budget) -> Request:
 
 
 def _network(proxy: str | None, timeout: float, max_response: int) -> SyncTransport:
-    from guanxi.sdk.sync.network import Network  # imported late: pyreqwest is slow to load
+    """Return the chosen transport; without a choice pyreqwest's, else the other if that can start.
 
-    return Network(proxy=proxy, timeout=timeout, max_response=max_response)
+    They are imported late: they are slow to load, and each may be missing.
+    """
+    chosen = transport_name()
+    if chosen != "httpx2":
+        try:
+            from guanxi.sdk.sync.network import Network
+
+            return Network(proxy=proxy, timeout=timeout, max_response=max_response)
+        except (ImportError, ForkedException):
+            if chosen or find_spec("httpcore2") is None:
+                raise
+    from guanxi.sdk import httpcore
+
+    return httpcore.SyncNetwork(proxy=proxy, timeout=timeout, max_response=max_response)

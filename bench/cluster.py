@@ -89,6 +89,9 @@ async def _by_hand(
 
 
 def _hand_rate(bench: Bench, address: str, graph: Graph, draw: random.Random) -> float:
+    served = {*graph.owners}  # the service's side follows for these, in the same store
+    others = [mid for mid in graph.mids if mid not in served]
+
     async def run() -> float:
         began = time.perf_counter()
 
@@ -96,7 +99,7 @@ def _hand_rate(bench: Bench, address: str, graph: Graph, draw: random.Random) ->
             connection = await connect(address)
             count = 0
             while time.perf_counter() < began + bench.seconds:
-                drawn = draw.sample(graph.mids, 2 * _BY_HAND)
+                drawn = draw.sample(others, 2 * _BY_HAND)
                 await _by_hand(connection, list(zip(drawn[::2], drawn[1::2], strict=True)), slot)
                 count += _BY_HAND
             await connection.close()

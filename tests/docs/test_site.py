@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome
+from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -185,10 +185,13 @@ class _Quiet(SimpleHTTPRequestHandler):
 def test_the_search_finds_words_also_within_chinese_sentences(
     address: str, browser: Chrome, path: str, words: str, expected: str
 ) -> None:
+    resize(browser, 1280)  # a narrow page has the search behind its menu
     browser.get(address + path)
     browser.find_element(By.CSS_SELECTOR, ".md-search__button").click()
+
     field = WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(_FIELD))
-    field.send_keys(words)
+    browser.execute_script("arguments[0].focus()", field)
+    ActionChains(browser).send_keys(words).perform()
     WebDriverWait(browser, 20).until(lambda driver: expected in driver.execute_script(_RESULTS))
 
 

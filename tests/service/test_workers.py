@@ -201,7 +201,10 @@ def serving_with_metrics(
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("temporary", ["missing", "a file", "full"])
+@pytest.mark.parametrize(
+    "temporary",
+    ["missing", *(pytest.param(one, marks=pytest.mark.long) for one in ("a file", "full"))],
+)
 def test_a_service_needs_no_temporary_folder(
     temporary: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

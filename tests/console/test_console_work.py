@@ -160,21 +160,23 @@ def held(service: Operated, begin: Callable[[], object]) -> int:
     """Begin work, and stop its process as soon as there is one; return its id."""
     with ThreadPoolExecutor() as thread:
         begun, end = thread.submit(begin), time.monotonic() + 30
-        while not (found := _children(service.pid)):
+        while not (found := _workers(service.pid)):
             assert time.monotonic() < end
         os.kill(found[0], signal.SIGSTOP)
         begun.result()
     return found[0]
 
 
-def _children(parent: int) -> list[int]:
+def _workers(parent: int) -> list[int]:
+    """Return the processes of work: a child before its ``exec`` would stop its parent as well."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             status = (folder / "stat").read_text("utf-8", "replace").rpartition(") ")[2].split()
+            command = (folder / "cmdline").read_bytes()
         except OSError:
             continue
-        if int(status[1]) == parent:
+        if int(status[1]) == parent and b"operator.worker" in command:
             found.append(int(folder.name))
     return found
 

@@ -63,7 +63,7 @@ def test_a_deep_body_of_the_emulator(path: str, start: bytes) -> None:
 
 def test_a_fault_with_a_number_of_5000_digits(service: RunningService) -> None:
     answer = controlled(service, "DELETE", "/faults/" + "9" * 5_000)
-    assert (answer.status, answer.body["error"]) == (404, "no such fault")
+    assert (answer.status, answer.body["error"]) == (404, "no such number")
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.counts import count
-
 ROOT = Path(__file__).parents[2]
 #: One line of each kind that needs no extra packages.
-LINES = ["edge", "follow", "common", "import", "follow-import"][: count(2, 5)]
+LINES = ["edge", "follow", "common", "import", "follow-import"]
 #: A line that needs a program.
 TOOL = "import-sqlite3"
 TIMEOUT_SECONDS = 240
@@ -34,6 +32,7 @@ def bench(*options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_lines_are_measured_and_a_line_without_its_packages_is_skipped(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
     options = ("--edges", "120000", "--seconds", "0.6", "--json", str(file))

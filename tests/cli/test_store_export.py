@@ -70,7 +70,13 @@ def test_where_selects_rows_on_standard_output(filled: str) -> None:
     assert "no column name; there are follower" in error_of(*command, "name = 'x'")
 
 
-@pytest.mark.parametrize("ending", ["csv", "csv.gz", "csv.zst", "jsonl", "jsonl.zst", "parquet"])
+@pytest.mark.parametrize(
+    ("filled", "ending"),
+    combined(
+        ["sqlite", "postgresql"], ["csv", "csv.gz", "csv.zst", "jsonl", "jsonl.zst", "parquet"]
+    ),
+    indirect=["filled"],
+)
 def test_the_import_commands_read_what_the_export_commands_write(
     filled: str, tmp_path: Path, ending: str
 ) -> None:
@@ -163,7 +169,14 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, most))
 """
 
 
-@pytest.mark.parametrize("name", ["e.csv", "e.jsonl", "e.csv.zst", "e.parquet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "e.csv",
+        "e.parquet",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("e.jsonl", "e.csv.zst")),
+    ],
+)
 def test_a_full_disk_is_an_error_that_leaves_nothing(many: str, tmp_path: Path, name: str) -> None:
     folder = tmp_path / "out"
     folder.mkdir()

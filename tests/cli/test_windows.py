@@ -54,6 +54,7 @@ def printed(program: str, *arguments: str, **environment: str) -> tuple[int, str
     return done.returncode, done.stdout
 
 
+@pytest.mark.long
 def test_the_sdk_and_the_tools_run(tmp_path: Path) -> None:
     """All modules are imported; a client with a pace, whose file is not shared there, sends."""
     with recording(lambda request: Answer(envelope([{"tagid": 0}]))) as server:

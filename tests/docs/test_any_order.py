@@ -59,11 +59,11 @@ def test_examples_run_twice_in_a_row_and_in_any_order(
 ) -> None:
     """Each runs before each other one and after it, against one demo; and twice in a row.
 
-    The short form runs each once, then the last six again in the reverse order.
+    The short form runs each once, then the last two again in the reverse order.
     """
     examples = shuffled(on_the_demo([*READMES, *PAGES]))
     assert len(examples) >= 28
-    again = examples[-count(6, len(examples)) :][::-1]
+    again = examples[-count(2, len(examples)) :][::-1]
     for tag, text in [example for example in examples for _ in range(count(1, 2))] + again:
         if tag == "sh":
             in_shell(text, demo, tmp_path)

@@ -123,7 +123,7 @@ def library() -> str:
 
 #: Run a test with the script as it is, too.
 with_both = pytest.mark.parametrize(
-    "library", ["guanxi", pytest.param("bilibili_api", marks=stranger)]
+    "library", ["guanxi", pytest.param("bilibili_api", marks=[*stranger, pytest.mark.long])]
 )
 
 

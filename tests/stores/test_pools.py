@@ -177,6 +177,17 @@ async def test_reads_are_refused_at_once_while_a_pool_is_stuck(
         assert await asyncio.gather(*waiting, read()) == [0] * 4
 
 
+async def test_a_pool_that_was_idle_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last connection came back long ago, but those in use were given out just now."""
+    monkeypatch.setattr(connections, "STUCK_SECONDS", 0.5)
+    monkeypatch.setattr(connections, "STUCK_WAITING", 3)
+    async with opened(MOST_CONNECTIONS) as store:
+        await store.ready()
+        await asyncio.sleep(0.6)
+        reads = (store.page(Listing.FOLLOWINGS, 1, Sort.NEWEST, PAGE) for _ in range(100))
+        assert {len(found.rows) for found in await asyncio.gather(*reads)} == {0}
+
+
 async def test_the_server_must_have_room_for_all_processes() -> None:
     address = postgres.server_address()
     db = await asyncpg.connect(address)

@@ -32,9 +32,9 @@ CONNECT_SECONDS, COMMAND_SECONDS = 5.0, 15.0
 POOL_SECONDS = 5.0
 #: The seconds that closing connections takes at most; then they are cut.
 CLOSE_SECONDS = 0.5
-#: A pool is stuck if no connection of it came back for so many seconds, as when another program
-#: has locked a table. Then at most so many wait for one.
-STUCK_SECONDS, STUCK_WAITING = 1.0, 64
+#: A pool is stuck if all its connections are in use, and none was returned or given out for so many
+#: seconds, as when another program has locked a table. Then at most so many wait for one.
+STUCK_SECONDS, STUCK_WAITING = 3.0, 64
 #: The pauses between retries while a server restarts or another takes over, and the seconds after
 #: which there is no further retry.
 PAUSES, AGAIN_SECONDS = (0.02, 0.1, 0.4, 1.0, 1.5, 2.0), 6.0
@@ -331,7 +331,7 @@ class Connections:
         self._in_use: set[Connection] = set()
         self._slots = asyncio.Semaphore(limit)
         #: How many slots are held, and how many calls wait for one; when one was last returned.
-        self._held, self._waiting, self._returned = 0, 0, 0.0
+        self._held, self._waiting, self._moved = 0, 0, 0.0
         self._closed = False
 
     @asynccontextmanager
@@ -357,14 +357,21 @@ class Connections:
     async def fill(self, warm: Callable[[Connection], Awaitable[object]]) -> None:
         """Open the connections up to the limit that are missing, and call ``warm`` on each.
 
-        Raise as ``acquire``, and what ``warm`` raises; those that were opened before stay.
+        Raise as ``acquire``, and what ``warm`` raises; those that were opened before stay, and no
+        other is opened later.
         """
         for connection in [*self._idle]:
             if connection.is_closed():
                 self._idle.remove(connection)
         missing = self.limit - len(self._idle) - self._held
-        if missing > 0:
-            await asyncio.gather(*(self._open(warm) for _ in range(missing)))
+        opening = [asyncio.create_task(self._open(warm)) for _ in range(missing)]
+        try:
+            await asyncio.gather(*opening)
+        except BaseException:
+            for task in opening:
+                task.cancel()
+            await asyncio.gather(*opening, return_exceptions=True)
+            raise
 
     async def _open(self, warm: Callable[[Connection], Awaitable[object]]) -> None:
         async with self._slot():
@@ -398,18 +405,19 @@ class Connections:
     async def _slot(self) -> AsyncIterator[None]:
         await self._acquire_slot()
         self._held += 1
+        self._moved = time.monotonic()
         try:
             yield
         finally:
             self._held -= 1
-            self._returned = time.monotonic()
+            self._moved = time.monotonic()
             self._slots.release()
 
     async def _acquire_slot(self) -> None:
         if not self._slots.locked():
             await self._slots.acquire()
             return
-        is_stuck = time.monotonic() - self._returned > STUCK_SECONDS
+        is_stuck = time.monotonic() - self._moved > STUCK_SECONDS
         if is_stuck and self._waiting >= STUCK_WAITING:
             raise StoreUnavailable(_ALL_IN_USE)
         self._waiting += 1

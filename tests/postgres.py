@@ -23,12 +23,11 @@ import pytest
 from tools.postgres import Server, programs
 
 _NAMED = os.environ.get("GUANXI_TEST_POSTGRES")
-#: Only what the tests need differs from the defaults. No test takes the machine's power away, and
-#: without that a commit that is not synced is as durable: the operating system keeps it.
+#: Only what the tests need differs from the defaults; commits are synced to disk.
 _SETTINGS = {
     "max_connections": "300",
     "max_prepared_transactions": "20",
-    "fsync": "off",
+    "fsync": "on",
     "synchronous_commit": "on",
     "timezone": "UTC",
 }

@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 import time
+import weakref
 import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -159,6 +160,9 @@ class SyncNetwork:
             keepalive_expiry=_IDLE_TIMEOUT,
             network_backend=_Backend(),
         )
+        # A client that nobody closed drops its connections with it, as over the other transport.
+        self._dropping = weakref.finalize(self, self._pool.close)
+        self._dropping.atexit = False
 
     def send(self, request: Request) -> Response:
         """Send one request and return its response, of any HTTP status.
@@ -225,9 +229,8 @@ class SyncNetwork:
 
     def close(self) -> None:
         """Close every connection; closing again does nothing. A later ``send`` fails."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.close()
+        self._pool = None
+        self._dropping()
 
 
 class Network:

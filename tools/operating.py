@@ -19,7 +19,6 @@ from typing import Any
 import yaml
 
 from guanxi.service.metrics import described
-from tools import forks
 from tools.markdown import table
 from tools.tools_page import Shell, free_port, run_page
 from tools.tools_page import masked as masked_page
@@ -78,7 +77,7 @@ def alerts(root: Path) -> str:
 @contextmanager
 def session(store: Path | None = None) -> Iterator[Shell]:
     """Yield a shell in an empty folder, or in one whose ``mine.db`` is a copy of ``store``."""
-    with tempfile.TemporaryDirectory() as home, forks.commands() as programs:
+    with tempfile.TemporaryDirectory() as home:
         folder = Path(home, "demo")
         folder.mkdir()
         if store is not None:
@@ -94,7 +93,7 @@ def session(store: Path | None = None) -> Iterator[Shell]:
         }
         environment |= {
             "HOME": home,
-            "PATH": f"{stubs}:{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{stubs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "GUANXI_LANG": "en",
         }
         shell = Shell(Path(home), environment, {shown: free_port() for shown in _PORTS})

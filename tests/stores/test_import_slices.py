@@ -54,7 +54,7 @@ async def test_others_write_while_an_import_goes_on(address: str) -> None:
         running = asyncio.create_task(store.import_edges(rows))
         written, between = 0, 0
         while not running.done():
-            await follow(store, 100 + written % 99, 199 - written // 99)
+            await follow(store, 101 + written % 49, 150 + written // 49)
             written += 1
             between += 0 < (await store.tally(40)).follower < 5  # five of the imported follow it
         assert await running == Imported(new=_PAIRS)

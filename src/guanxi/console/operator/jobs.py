@@ -75,6 +75,7 @@ class Jobs:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._running: asyncio.Task[None] | None = None
+        #: The last job of each kind of task, in the order of their begin.
         self._last: dict[type[Task], Job] = {}
         #: The newest, None before the first, and how many have ended.
         self.newest: Job | None = None
@@ -86,8 +87,7 @@ class Jobs:
 
     def last(self, *tasks: type[Task]) -> Job | None:
         """Return the newest job of some kinds of tasks, None if there was none."""
-        found = [self._last[task] for task in tasks if task in self._last]
-        return max(found, key=lambda job: job.begun, default=None)
+        return next((job for task, job in reversed(self._last.items()) if task in tasks), None)
 
     @property
     def running(self) -> Job | None:
@@ -115,6 +115,7 @@ class Jobs:
         begun = asyncio.get_running_loop().create_future()
         self._running = asyncio.create_task(self._run(token, change, job, begun, done))
         await begun
+        self._last.pop(type(job.task), None)
         self._last[type(job.task)] = job
         await asyncio.wait((self._running,), timeout=_PATIENCE)
         return None

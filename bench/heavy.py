@@ -21,14 +21,14 @@ from pathlib import Path
 import msgspec
 
 from bench import requests
-from bench.lines import Bench, Line, Sides, Skipped
+from bench.lines import Bench, Line, Sides
 from bench.load import Loading, Plan
-from bench.machine import CACHE, python, serving
+from bench.machine import python, serving
 from bench.reads import port_of, sample_bodies
+from bench.slopes import plain_server
 from guanxi.accounts.secrets import Session, TokenKind, session_digest, session_token
 from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow
-from tools.postgres import Server, programs
 
 #: The accounts with long lists, their connections, and the length of each list.
 _HEAVY, _CONNECTIONS, _FOLLOWINGS = range(2, 6), 32, 250_000
@@ -119,20 +119,8 @@ def _sqlite(bench: Bench) -> Iterator[Sides]:
 
 @contextmanager
 def _postgresql(bench: Bench) -> Iterator[Sides]:
-    folder = programs()
-    if folder is None:
-        raise Skipped("PostgreSQL not found: put initdb on PATH")
-    with tempfile.TemporaryDirectory(prefix="guanxi-pg-", dir=CACHE) as scratch:
-        Path(scratch).chmod(0o755)
-        server = Server(folder, {}, Path(scratch) / "data")
-        server.make()
-        try:
-            server.start()
-            with _beside(bench, server.address) as sides:
-                yield sides
-        finally:
-            server.stop()
-            server.delete()
+    with plain_server() as address, _beside(bench, address) as sides:
+        yield sides
 
 
 LINES = tuple(

@@ -62,9 +62,12 @@ def _cards_rate(address: str, seconds: float, *, by_node: bool) -> float:
         store = await PostgreSQLStore.open(address)
         await store.ready()
         draw, count = Random(2), 0
-        read: Callable[[Sequence[int]], Awaitable[object]] = store.tails
-        if not by_node:
-            read = lambda mids: store.read(cards.tails, mids)  # noqa: E731
+
+        def through_one(mids: Sequence[int]) -> Awaitable[object]:
+            return store.read(cards.tails, mids)
+
+        read: Callable[[Sequence[int]], Awaitable[object]]
+        read = store.tails if by_node else through_one
         began = time.perf_counter()
 
         async def send() -> None:

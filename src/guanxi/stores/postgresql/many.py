@@ -9,7 +9,7 @@ PostgreSQL would plan VALUES for each number of rows: each gets the form that it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import chain
 
 import asyncpg
@@ -19,6 +19,8 @@ from guanxi.stores.postgresql.connections import Connection
 
 #: The most rows of one statement: it has at most 32,767 parameters.
 ROWS = 2_000
+#: How many texts of VALUES are kept, one for each number of rows.
+_FORMS = 64
 #: SQL for the keys of rows of ``relation``, from two arrays, the first parameters of a statement.
 KEYS = "unnest($1::bigint[], $2::bigint[]) AS key (owner, other)"
 
@@ -33,7 +35,7 @@ class Insert:
     def __init__(self, table: str, columns: Mapping[str, str], then: str) -> None:
         self._table, self._columns, self._then = table, columns, then
         self._from_arrays = self._make_from_arrays()
-        self._from_values = cache(self._make_from_values)
+        self._from_values = lru_cache(_FORMS)(self._make_from_values)
 
     async def run(
         self, db: Connection, rows: Sequence[Sequence[object]], *parameters: object

@@ -7,7 +7,6 @@ entry from before it began, and its outcome once it has ended.
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
@@ -132,7 +131,7 @@ class Jobs:
         if job is not None and job.process is not None:
             job.is_stopping = True
             with suppress(ProcessLookupError):
-                job.process.send_signal(signal.SIGINT)
+                job.process.terminate()
             if self._running is not None:
                 await asyncio.wait((self._running,), timeout=_PATIENCE)
         return self._desk.site.back(request, local_path(fields.get("back", "/")))
@@ -204,7 +203,7 @@ async def _end(process: Process) -> None:
     if process.returncode is not None:
         return
     with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGINT)
+        process.terminate()
     try:
         await asyncio.wait_for(process.wait(), _STOP_SECONDS)
     except TimeoutError:

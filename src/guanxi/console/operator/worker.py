@@ -2,8 +2,9 @@
 
 A file of millions of lines is read and checked with Python and DuckDB, which would keep the service
 waiting and fill its memory. The process reads an ``Order`` as a JSON line from stdin and writes
-messages to stdout, a line each. It ends as Ctrl-C ends a command: at SIGINT, or at the end of
-stdin, which means that its parent has exited.
+messages to stdout, a line each. It ends as Ctrl-C ends a command: at SIGTERM, or at the end of
+stdin, which means that its parent has exited. (Python can lose a SIGINT while modules are imported;
+SIGTERM ends it there at once.)
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ class Report:
 
 def main() -> None:
     """Do the task that stdin names; status 1 for an unexpected error, 130 if it was stopped."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may let it be ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     report = Report()

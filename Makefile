@@ -213,7 +213,7 @@ release-check: setup .venv-release/.locked ## build, and try the wheel alone (AR
 workflows: .venv-release/.locked ## check the workflows of the forge (zizmor)
 	.venv-release/bin/zizmor --offline --no-progress .github
 
-mutants: setup ## change the code at random, see whether a test fails (hours; ARGS='--near --each 5')
+mutants: setup ## change the code at random, see whether a test fails (hours; ARGS='--each 5 --seconds 20')
 	$(BIN)/python -m tools.mutants $(ARGS)
 
 sbom: setup ## write dist/guanxi.cdx.json, a bill of materials (ARGS=LOCK: of another lock file)

@@ -1,10 +1,13 @@
 """Change the code in one place at a time and see whether a test fails: `make mutants`.
 
 A sample is drawn at random from the rooms below, the same for the same seed and source. Each change
-(a mutant) is made in a copy of the repository, in which the tests of its room run until the first
-fails; those that have the name of the changed module or import it come first. A mutant that no test
-notices survives: it is printed with its line, to be killed by a new test or explained in
-docs/reliability.md.
+(a mutant) is made in a copy of the repository, in which the tests that reach the changed line run
+until the first fails: those that have the name of the changed module or import it first, then the
+quickest, and of all of them as many as `--seconds` allows. A mutant that no test notices survives:
+it is printed with its line, to be killed by a new test or explained in docs/reliability.md.
+
+Which tests reach a line is in `build/reached` (tools/reached.py), recorded at the first use. Delete
+that folder after a change of the source.
 
     python -m tools.mutants --seed 7 --each 20          # 20 of each room
     python -m tools.mutants --seed 7 --each 20 --only sdk:3,sdk:11   # some of them again
@@ -15,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import gc
 import importlib
 import os
 import random
@@ -27,27 +31,29 @@ import tempfile
 import time
 import traceback
 from contextlib import suppress
-from itertools import islice
+from functools import cache
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tools import reached
+
 ROOT = Path(__file__).parents[1]
-#: The tests of each room, in the order in which they run.
-ROOMS = {
-    "graph": ["tests/graph", "tests/stores/test_machine.py", "tests/service/test_acts.py"],
-    "accounts": ["tests/accounts", "tests/service/test_auth.py", "tests/service/test_login.py",
-                 "tests/stores/test_accounts.py", "tests/service/test_secrets.py"],
-    "contract": ["tests/contract", "tests/sdk/test_wire.py", "tests/documents", "tests/user",
-                 "tests/service/test_bad_input.py", "tests/service/test_documented.py"],
-    "service": ["tests/service", "tests/embed/test_mounted.py"],
-    "stores": ["tests/stores"],
+ROOMS = ("graph", "accounts", "contract", "service", "stores", "sdk")
+#: The tests that can notice a mutant, by the name of their record.
+TESTS = {
+    "rules": ["tests/graph", "tests/accounts", "tests/contract", "tests/documents"],
     "sdk": ["tests/sdk", "tests/user"],
+    "service": ["tests/service", "tests/embed/test_mounted.py",
+                "tests/end_to_end/test_every_endpoint.py"],
+    "stores": ["tests/stores"],
 }  # fmt: skip
 #: Generated from `aio`; needs a Citus cluster.
 LEFT_OUT = ("sdk/sync/", "stores/postgresql/citus.py")
-SECONDS = 900
+#: How many times as long as recorded the tests of a mutant may take, and how many seconds more.
+PATIENCE, MORE = 3, 60
 
 _COMPARED = {
     ast.Eq: "!=", ast.NotEq: "==", ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">",
@@ -299,33 +305,30 @@ def drawn(seed: int, each: int) -> dict[str, Mutant]:
     return chosen
 
 
-def files_to_run(room: str, mutant: Mutant, *, near: bool) -> list[str]:
-    """Return the files of tests to run, the likeliest to fail first.
+def tests_to_run(mutant: Mutant, most: float) -> list[str]:
+    """Return node ids of the tests that reach a mutant, the likeliest to fail first.
 
-    They are those that import the module, those of the room that have a word of its name, and
-    the others of the room unless ``near``.
+    They took at most ``most`` seconds together when they were recorded; one is always returned.
     """
-    room_files: set[Path] = set()
-    for name in ROOMS[room]:
-        path = ROOT / name
-        room_files.update(path.rglob("test_*.py") if path.is_dir() else [path])
     module = Path(mutant.file)
     dotted = ".".join(module.with_suffix("").parts[1:])
     imported = f"from {dotted.rpartition('.')[0]} import {module.stem}"
     words = {word.rstrip("s") for word in re.split(r"[_/]", module.stem) if len(word) > 2}
-    engine = {"sqlite", "postgresql"} & set(module.parts)
-    scores: dict[str, int] = {}
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        own = {word.rstrip("s") for word in path.stem.split("_")}
-        text = path.read_text("utf-8")
-        score = 3 * (dotted in text or imported in text)
-        if path in room_files:
-            score += 1 + 4 * len(own & words) + bool(engine & own)
-        if score:
-            scores[path.relative_to(ROOT).as_posix()] = score
-    least = 3 if near and max(scores.values()) >= 3 else 1
-    found = sorted(scores, key=lambda path: -scores[path])
-    return [path for path in found if scores[path] >= least]
+
+    @cache
+    def nearness(file: str) -> int:
+        text = (ROOT / file).read_text("utf-8")
+        own = {word.rstrip("s") for word in Path(file).stem.split("_")}
+        return 3 * (dotted in text or imported in text) + 4 * len(own & words)
+
+    seconds = reached.seconds()
+    found = sorted(
+        reached.tests(mutant.file, mutant.line),
+        key=lambda test: (-nearness(test.partition("::")[0]), seconds[test], test),
+    )
+    sums = accumulate(seconds[test] for test in found)
+    return [test for number, (test, sum_) in enumerate(zip(found, sums, strict=True))
+            if not number or sum_ <= most]  # fmt: skip
 
 
 def _copy(folder: Path) -> None:
@@ -361,7 +364,7 @@ def _warm() -> None:
         importlib.import_module(name)
 
 
-def _pytest(folder: Path, *arguments: str) -> tuple[int, str] | None:
+def _pytest(folder: Path, limit: float, *arguments: str) -> tuple[int, str] | None:
     """Run pytest in a copy; return its exit code and what it printed, None if it takes too long."""
     log = folder / ".mutants.log"
     process = os.fork()
@@ -394,7 +397,7 @@ def _pytest(folder: Path, *arguments: str) -> tuple[int, str] | None:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + limit
     ended, status = 0, 0
     while not ended and time.monotonic() < deadline:
         ended, status = os.waitpid(process, os.WNOHANG)
@@ -407,20 +410,22 @@ def _pytest(folder: Path, *arguments: str) -> tuple[int, str] | None:
     return os.waitstatus_to_exitcode(status), log.read_text("utf-8", "replace")
 
 
-def _tried(folder: Path, room: str, mutant: Mutant, *, near: bool) -> tuple[str, str]:
+def _tried(folder: Path, mutant: Mutant, tests: list[str]) -> tuple[str, str]:
     """Return what came of a mutant, and which test says so.
 
-    "killed" if a test failed that passes without the change (not tried if ``near``), or if the
-    tests took too long; "survived" if none failed; "doubtful" if the test fails without it too.
+    "killed" if a test failed, all of which passed when they were recorded, if none can be
+    imported, or if they took too long; "survived" if none failed or none reaches it.
     """
+    if not tests:
+        return "survived", "no test reaches it"
+    limit = PATIENCE * sum(reached.seconds()[test] for test in tests) + MORE
     path = folder / mutant.file
     original = (ROOT / mutant.file).read_text("utf-8")
-    tests = files_to_run(room, mutant, near=near)
-    if room == "stores" and {"sqlite", "postgresql"} & set(path.parts):
-        tests += ["-k", "not postgresql" if "sqlite" in path.parts else "not sqlite"]
     _put(path, changed(original, mutant))
     try:
-        done = _pytest(folder, *tests)
+        done = _pytest(folder, limit, *tests)
+        if done is not None and "ERROR: not found" in done[1]:  # it changes the parameters of tests
+            done = _pytest(folder, limit, *dict.fromkeys(test.partition("::")[0] for test in tests))
     finally:
         _put(path, original)
     if done is None:
@@ -429,12 +434,7 @@ def _tried(folder: Path, room: str, mutant: Mutant, *, near: bool) -> tuple[str,
     if code == 0:
         return "survived", output.strip().splitlines()[-1]
     failed = re.findall(r"^(?:FAILED|ERROR) .*", output, re.M)
-    why = failed[0] if failed else output.strip()[-300:]
-    if near:
-        return "killed", why
-    again = _pytest(folder, *tests, "--last-failed", "--last-failed-no-failures", "none")
-    is_sound = again is not None and again[0] in {0, 5}
-    return ("killed" if is_sound else "doubtful"), why
+    return "killed", (failed or [output.strip()[-300:]])[0]
 
 
 def main() -> None:
@@ -443,7 +443,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
     parser.add_argument("--each", type=int, default=20, help="mutants of each room")
     parser.add_argument("--only", default="", help="names of some of them, as sdk:3,graph")
-    parser.add_argument("--near", action="store_true", help="only the nearest tests: quick")
+    parser.add_argument("--seconds", type=float, default=60, help="of tests for each mutant")
     parser.add_argument("--list", action="store_true", help="only show them")
     arguments = parser.parse_args()
     chosen = drawn(arguments.seed, arguments.each)
@@ -461,14 +461,22 @@ def main() -> None:
         for name, mutant in chosen.items():
             print(f"{name:12} {mutant}")
         return
+    for name, tests in TESTS.items():
+        if not (reached.FOLDER / f"{name}.seconds").exists():
+            subprocess.run(
+                [sys.executable, "-m", "tools.reached", name, *tests], cwd=ROOT, check=True
+            )
+    tests_of = {name: tests_to_run(one, arguments.seconds) for name, one in chosen.items()}
+    reached.forget()  # each run of tests is a fork of this process
     _warm()
+    gc.freeze()
     survivors: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         folder = Path(place)
         _copy(folder)
         for name, mutant in chosen.items():
             began = time.monotonic()
-            state, why = _tried(folder, name.partition(":")[0], mutant, near=arguments.near)
+            state, why = _tried(folder, mutant, tests_of[name])
             seconds = time.monotonic() - began
             print(
                 f"{state:9} {name:12} {seconds:4.0f} s  {mutant}\n          {why[:200]}", flush=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guanxi.accounts import secrets
 from guanxi.accounts.account import Card, official_of, tail_of, vip_of
+from guanxi.accounts.administrators import new_admin_token
 
 SECRET, OTHER = b"s" * 32, b"o" * 32
 
@@ -34,6 +35,7 @@ def test_tokens_are_random_and_long() -> None:
     assert len({secrets.new_token() for _ in range(100)}) == 100
     assert len(secrets.new_token()) == 64
     assert len(secrets.new_secret()) == 32
+    assert len(new_admin_token()) == len("gxa_") + 64
 
 
 def test_a_digest_does_not_contain_the_token() -> None:

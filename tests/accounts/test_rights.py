@@ -18,6 +18,11 @@ def test_a_banned_account_signs_in_and_reads_and_changes_nothing() -> None:
     assert [CALLER[State.BANNED, does] for does in Does] == [0, 0, -102]
 
 
+def test_every_other_account_shows_every_part() -> None:
+    hidden = {(state, part) for (state, part), shown in SHOWN.items() if not shown}
+    assert {state for state, _ in hidden} == {State.DEREGISTERED}
+
+
 def test_a_deregistered_account_shows_its_relations_alone() -> None:
     shown = {part for part in Part if SHOWN[State.DEREGISTERED, part]}
     assert shown == {Part.RELATIONS}

@@ -90,6 +90,53 @@ def test_responses_decode_with_only_their_identities() -> None:
         assert kind is msgspec.Struct or kind.__doc__, f"{name}: the user module's types show it"
 
 
+#: What a field of a response has if the server leaves it out, where that is not nothing: states and
+#: kinds that say "ordinary" or "none", the first page, and its size as documented.
+_SAID = {
+    "0": "OldDescription.orig_dy_id_str OldDescription.pre_dy_id_str OpusCounts.like",
+    "1": "VideoMeta.copyright",
+    "10000": "OldUserProfile.rank",
+    "AUTHOR_TYPE_NORMAL": "DynamicAuthor.type",
+    "MAJOR_TYPE_NONE": "Major.type",
+    "RICH_TEXT_NODE_TYPE_TEXT": "RichText.type",
+    "archive": "HistoryVideo.business",
+    "auto": "SeriesMeta.creator",
+    "vupload": "VideoPart.from",
+    "{}": "OldDynamic.card OldDynamic.extend_json",
+    "保密": "MyInfo.sex UserInfo.sex",
+    -1: "ElecButton.state Jury.apply_status Official.type OfficialVerify.type",
+    1: (
+        "Dynamic.visible Requested.requested SignIn.status "  # true
+        "ArticleList.state ArticlePage.pn Audio.crtype AudioPage.curPage Bangumi.season_type "
+        "BangumiPage.pn ChosenVideo.copyright ChosenVideo.videos CountedPage.pn Course.page "
+        "CoursePages.num HistoryVideo.copyright HistoryVideo.videos MediaItem.copy_right "
+        "MediaItem.page NewestEpisode.season_type NumberedPage.page_num OldDescription.status "
+        "OldDescription.uid_type Reservation.type SeriesMeta.category SizedPage.num "
+        "ToviewVideo.copyright ToviewVideo.count ToviewVideo.videos Video.copyright "
+        "Video.videos VideoPart.page"
+    ),
+    100: "Reservation.state",
+    10000: "MyInfo.rank UserInfo.rank",
+    15: "BangumiPage.ps",
+    2: "MediaItem.type SeriesMeta.state",
+    20: "CoursePages.size HistoryCursor.ps NumberedPage.page_size SizedPage.size",
+    3: "HistoryVideo.type",
+    30: "ArticlePage.ps AudioPage.pageSize CountedPage.ps",
+    70: "MoralLog.moral",
+}
+
+
+def test_what_a_server_leaves_out_reads_as_nothing_or_as_listed() -> None:
+    found: dict[object, list[str]] = {}
+    for name, kind in vars(structs).items():
+        if inspect.isclass(kind) and issubclass(kind, msgspec.Struct):
+            for one in msgspec.structs.fields(kind):
+                if one.default not in (msgspec.NODEFAULT, msgspec.UNSET) and one.default:
+                    found.setdefault(one.default, []).append(f"{name}.{one.encode_name}")
+    listed = {value: sorted(fields.split()) for value, fields in _SAID.items()}
+    assert {value: sorted(fields) for value, fields in found.items()} == listed
+
+
 def test_the_drawn_exception_tree_is_complete() -> None:
     drawn = re.findall(r"([├└]── )(\w+)(?: +(-?\d+))?", errors.__doc__ or "")
     named = {name: int(number) if number else None for _, name, number in drawn}
@@ -272,6 +319,12 @@ def test_every_limit_has_a_source_and_the_documented_ones_their_numbers() -> Non
     assert {getattr(limits, name) for name in everything} == {ALL}
     assert PROFILES["open"].cursors
     assert not PROFILES["documented"].cursors
+
+
+def test_the_limits_of_a_profile_never_change() -> None:
+    for one in msgspec.structs.fields(Limits):
+        with pytest.raises(AttributeError):
+            setattr(PROFILES["documented"].limits, one.name, 1)
 
 
 def test_wire_names_of_responses_are_only_in_the_contract() -> None:

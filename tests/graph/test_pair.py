@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -56,6 +57,15 @@ def after(act: int, mine: Side = EMPTY_SIDE, theirs: Side = EMPTY_SIDE, **facts:
     }
     after = decide(Modify(ME, YOU, act), Facts(pair=Pair(mine, theirs), **usual | facts))
     return after.code if isinstance(after, Refusal) else after
+
+
+@pytest.mark.parametrize("value", [Side(), Edge(OLD), Pair(), Relation()], ids=repr)
+def test_values_are_hashable_and_never_change(value: Side | Edge | Pair | Relation) -> None:
+    """Many rows share one empty side: a change of it would change them all."""
+    assert hash(value) == hash(copy.copy(value))
+    for name in value.__struct_fields__:
+        with pytest.raises(AttributeError):
+            setattr(value, name, None)
 
 
 def test_follow_creates_an_edge_with_the_current_sort_key() -> None:

@@ -16,7 +16,7 @@ from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import BY_NAME, ENDPOINTS
 from guanxi.service.docs.chinese import SUMMARIES
-from guanxi.service.docs.described import codes_of, fields_of
+from guanxi.service.docs.described import AREAS, areas, codes_of, fields_of
 from guanxi.service.docs.paths import PATHS
 from guanxi.service.docs.snippets import snippets
 from guanxi.testing import RunningService, SignedIn
@@ -60,6 +60,12 @@ def test_files_are_kept_by_version_alone(documented: RunningService) -> None:
     assert other.headers["cache-control"] == "no-cache"
     tag = {"If-None-Match": other.headers["etag"]}
     assert send(documented.base_url, "GET", "/web/site.css", headers=tag).status == 304
+
+
+def test_each_endpoint_is_listed_in_its_area() -> None:
+    assert [area.key for area in areas()] == [*AREAS]
+    for area in areas():
+        assert {one.name.partition(".")[0] for one in area.endpoints} == {area.key}
 
 
 def test_the_list_is_searched_by_the_server(documented: RunningService) -> None:

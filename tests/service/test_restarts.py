@@ -16,8 +16,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from guanxi.contract import endpoints as e
-from guanxi.service import rates
+from guanxi.service import pool, rates
 from guanxi.service.config import Settings
 from guanxi.service.listening import bind
 from guanxi.service.metrics import shared
@@ -248,25 +248,51 @@ def test_a_stop_while_workers_are_replaced(tmp_path: Path) -> None:
         assert service.logged("worker ended") == 0
 
 
+@asynccontextmanager
+async def one_worker(store: str) -> AsyncIterator[Pool]:
+    with (
+        shared(2) as (metrics, _),
+        rates.shared() as counted,
+        bind("127.0.0.1", 0) as listener,
+    ):
+        workers = Pool(WorkerPlan(store, Settings(), listener.fileno(), metrics, counted))
+        await workers.start(1)
+        yield workers
+        await workers.stop()
+    assert workers_of(os.getpid()) == set()
+
+
 def test_workers_go_on_if_no_other_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = str(tmp_path / "s.db")
     with_store(store, _nothing)
 
     async def replace() -> None:
-        with (
-            shared(2) as (metrics, _),
-            rates.shared() as counted,
-            bind("127.0.0.1", 0) as listener,
-        ):
-            workers = Pool(WorkerPlan(store, Settings(), listener.fileno(), metrics, counted))
-            await workers.start(1)
+        async with one_worker(store) as workers:
             before = workers_of(os.getpid())
             monkeypatch.setattr(sys, "executable", "/bin/false")
             with pytest.raises(ServiceError):
                 await workers.replace(Settings())
             assert workers_of(os.getpid()) == before
-            await workers.stop()
-        assert workers_of(os.getpid()) == set()
+
+    asyncio.run(replace())
+
+
+def test_a_replaced_worker_that_hangs_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = str(tmp_path / "s.db")
+    with_store(store, _nothing)
+    monkeypatch.setattr(pool, "DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr(pool, "_STOP_SECONDS", 0.1)
+
+    async def replace() -> None:
+        async with one_worker(store) as workers:
+            (old,) = workers_of(os.getpid())
+            os.kill(old, signal.SIGSTOP)
+            await workers.replace(Settings())
+            (new,) = workers_of(os.getpid())
+            assert new != old
+            monkeypatch.undo()  # the new one may take its time
 
     asyncio.run(replace())
 

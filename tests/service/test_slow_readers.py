@@ -108,6 +108,16 @@ def test_what_the_system_buffers_for_a_client_is_bounded() -> None:
             assert sent < 2 * http.SEND_BYTES + received
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system has no such time")
+def test_a_client_that_acknowledges_nothing_is_let_go_by_the_system() -> None:
+    with listening.bind("127.0.0.1", 0) as listener, socket.socket() as client:
+        client.connect(listener.getsockname())
+        connection, _ = listener.accept()
+        with connection:
+            ms = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            assert ms == 1_000 * http.WRITE_SECONDS
+
+
 def test_requests_with_bodies_may_be_pipelined(documented: RunningService) -> None:
     """To read a body makes uvicorn read on; what is read waits all the same."""
     form = b"x=" + b"y" * 3_000

@@ -73,11 +73,12 @@ async def test_a_prepared_transaction_that_is_left_over_is_found(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(address)
-    monkeypatch.setattr(doctor, "_PREPARED_SECONDS", 0)
     schema = address.rpartition("=")[2]
     name = f"left_{schema}"
     postgres.sql(f"BEGIN; CREATE TABLE {schema}.t (); PREPARE TRANSACTION '{name}'", "SELECT 1")
     try:
+        assert "prepared" not in errors(await found(address)), "it may still be committed"
+        monkeypatch.setattr(doctor, "_PREPARED_SECONDS", 0)
         findings = await found(address)
     finally:
         postgres.sql(f"ROLLBACK PREPARED '{name}'", "SELECT 1")

@@ -89,3 +89,12 @@ async def test_an_edge_that_is_refused_is_found_before_the_first_slice(address: 
         with pytest.raises(BadLine):
             await store.import_edges(lambda: [*rows(), unknown], strict=True)
         assert (await store.tally(1)).following == 0
+
+
+async def test_unknown_accounts_are_created_with_the_slice_that_names_them(address: str) -> None:
+    async with opened(address) as store:
+        new = range(1_000, 1_050)
+        edges = [EdgeRow(kind="follow", follower=mid, followed=1, time=9) for mid in new]
+        assert (await store.import_edges(lambda: [*rows(), *edges])).new == _PAIRS + len(new)
+        assert (await store.cards([*new])).keys() == {*new}
+        assert await faults(store) == []

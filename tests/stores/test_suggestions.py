@@ -155,6 +155,8 @@ async def test_an_acts_end_is_an_account_to_suggest_again(store: Store) -> None:
     assert await suggested(store, 1) == []
     await store.delete(DISMISSAL, 1, [3])
     assert await suggested(store, 1) == [3]
+    await store.put([DISMISSAL.entry(1, Mark(2, NOW)), DISMISSAL.entry(2, Mark(3, NOW))])
+    assert await suggested(store, 1) == [3], "of another account, and by another"
 
 
 async def test_nobody_and_unknown_accounts(store: Store) -> None:

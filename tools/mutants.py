@@ -413,8 +413,9 @@ def _pytest(folder: Path, limit: float, *arguments: str) -> tuple[int, str] | No
 def _tried(folder: Path, mutant: Mutant, tests: list[str]) -> tuple[str, str]:
     """Return what came of a mutant, and which test says so.
 
-    "killed" if a test failed, all of which passed when they were recorded, if none can be
-    imported, or if they took too long; "survived" if none failed or none reaches it.
+    "killed" if a test failed that passes without the change, if none can be imported, or if they
+    took too long; "survived" if none failed or none reaches it; "doubtful" if the test fails
+    without the change too: it needs another before it.
     """
     if not tests:
         return "survived", "no test reaches it"
@@ -433,8 +434,11 @@ def _tried(folder: Path, mutant: Mutant, tests: list[str]) -> tuple[str, str]:
     code, output = done
     if code == 0:
         return "survived", output.strip().splitlines()[-1]
-    failed = re.findall(r"^(?:FAILED|ERROR) .*", output, re.M)
-    return "killed", (failed or [output.strip()[-300:]])[0]
+    failed = re.findall(r"^(?:FAILED|ERROR) tests/.*", output, re.M)
+    why = (failed or [output.strip()[-300:]])[0]
+    failing = [test for test in tests if f"{why} ".partition(" ")[2].startswith(f"{test} ")]
+    alone = _pytest(folder, limit, *failing) if failing else (0, "")
+    return ("killed" if alone is not None and alone[0] == 0 else "doubtful"), why
 
 
 def main() -> None:

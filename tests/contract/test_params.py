@@ -274,6 +274,35 @@ def test_defaults_and_types_for_the_documents() -> None:
     assert not is_list(str)
 
 
+#: How many items a page has if the request names no number, as the documents say.
+_SIZES = {
+    15: {"space.bangumi"},
+    20: {
+        *("me.history_cursor", "relation.game_followings", "relation.group_members"),
+        *("space.tags", "space.media_list", "space.courses"),
+        *("space.channels", "space.legacy_channels"),
+    },
+    30: {"space.videos", "space.audios", "space.articles", "space.albums"},
+    50: {
+        *("relation.followers", "relation.followings", "relation.app_followings"),
+        *("relation.search", "relation.same", "relation.blacks"),
+    },
+    100: {
+        *("me.history", "space.series_videos"),
+        *("space.season_videos", "space.legacy_season_videos"),
+    },
+}
+
+
+def test_a_page_has_the_documented_size_if_the_request_names_none() -> None:
+    found: dict[int, set[str]] = {}
+    for endpoint in ENDPOINTS:
+        for one in msgspec.structs.fields(endpoint.params):
+            if one.encode_name in {"ps", "page_size"} and not one.required:
+                found.setdefault(one.default, set()).add(endpoint.name)
+    assert found == _SIZES
+
+
 def test_every_endpoint_decodes_its_defaults() -> None:
     for endpoint in ENDPOINTS:
         required = {

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import errno
 import inspect
+import os
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -80,7 +82,9 @@ def test_an_error_has_the_causes_that_tell_a_refused_connection() -> None:
     error = asyncio.run(failure())
     causes = [cause["message"] for cause in getattr(error, "details", {})["causes"]]
     assert losses._NOT_CONNECTED in causes
-    assert not losses.lost(Request("GET", "http://127.0.0.1:1/", {}), error).sent
+    lost = losses.lost(Request("GET", "http://127.0.0.1:1/", {}), error)
+    assert not lost.sent
+    assert os.strerror(errno.ECONNREFUSED) in str(lost), "the last cause is the root"
 
 
 def test_the_installed_version_is_admitted() -> None:

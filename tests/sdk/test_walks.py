@@ -227,6 +227,14 @@ def test_the_length_of_a_list_without_a_total_is_requested(kind: Kind) -> None:
             kind.do(walk, base_url=server.url)
 
 
+def test_by_cursor_the_first_page_may_be_the_last_whatever_the_total_is(kind: Kind) -> None:
+    data = {"list": [{"mid": 2}, {"mid": 1}], "total": 3, "cursor": ""}
+    with recording(lambda request: Answer(envelope(data))) as server:
+        found = kind.do(lambda c: c.relation.iter_followings(7, size=2), base_url=server.url)
+    assert mids(found) == [2, 1]
+    assert len(server.received) == 1
+
+
 @pytest.mark.parametrize(
     ("use", "data"),
     [

@@ -24,7 +24,7 @@ __all__ = ["browser", "running_browser"]
 
 settings.register_profile(
     "guanxi",
-    max_examples=count(10, 150),
+    max_examples=count(10, 100),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     print_blob=True,

@@ -1,10 +1,16 @@
-"""``make`` lists its tasks by use, each in lines that a terminal of 80 columns shows whole."""
+"""``make`` lists its tasks by use, and CONTRIBUTING has each, and a first change that works."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from guanxi.contract import limits
 
 ROOT = Path(__file__).parents[2]
 #: Tasks that only other tasks need.
@@ -66,3 +72,21 @@ def test_a_long_description_goes_on_below_where_it_began(tmp_path: Path) -> None
 def test_contributing_has_a_row_for_each_task() -> None:
     rows = re.findall(r"^\| (`make .*?) \|", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.M)
     assert {name for row in rows for name in re.findall(r"`make ([a-z-]+)", row)} == tasks()
+
+
+def test_the_first_change_of_contributing_fails_before_it_and_passes_after_it() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    [test] = re.findall(r"^```python\n(def test.*?)^```$", text, re.M | re.S)
+    [name] = re.findall(r"^def (\w+)", test)
+    source = Path(limits.__file__).read_text("utf-8")
+    changed, count = re.subn(r"( session_days: .*) = 180$", r"\1 = 90", source, flags=re.M)
+    assert count == 1, "the line that a reader changes"
+    after = ModuleType("guanxi.contract.limits_after")
+    exec(changed, vars(after))
+    before: dict[str, Any] = {"PROFILES": limits.PROFILES}
+    later: dict[str, Any] = {"PROFILES": after.PROFILES}
+    exec(test, before)
+    exec(test, later)
+    with pytest.raises(AssertionError):
+        before[name]()
+    later[name]()

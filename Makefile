@@ -199,8 +199,14 @@ audit: .venv-audit/.locked ## look up advisories against the locked versions
 		cat .venv-audit/log >&2; [ $$status -eq 0 ] || exit 1; \
 	done
 
-workflows: .venv-release/.locked ## check the workflows of the forge
-	.venv-release/bin/zizmor --offline --no-progress .github
+.venv-forge/.locked: requirements/forge.lock
+	@echo "setting up .venv-forge"
+	@{ $(PYTHON) -m venv .venv-forge && .venv-forge/bin/python -m pip install $(PIP_FLAGS) \
+		--require-hashes -r requirements/forge.lock; } || { rm -rf .venv-forge; exit 1; }
+	@touch $@
+
+workflows: .venv-forge/.locked ## check the workflows of the forge
+	.venv-forge/bin/zizmor --offline --no-progress .github
 
 mutants: setup ## change the code at random: does a test fail? (hours)
 	$(BIN)/python -m tools.mutants $(ARGS)
@@ -260,6 +266,7 @@ lock: .venv-lock/.locked ## rewrite the lock files (ARGS=--upgrade: newer ones)
 	$(LOCK) --group docs -o requirements/docs.lock
 	$(LOCK) --group fuzz -o requirements/fuzz.lock
 	$(LOCK) --group release -o requirements/release.lock
+	$(LOCK) --group forge -o requirements/forge.lock
 	$(LOCK) pyproject.toml --all-extras --group bench --group stranger -o requirements/bench.lock
 	@! grep -nE '://|^-' requirements/*.lock || { \
 		echo "a lock file names where packages come from: see above" >&2; exit 1; }
@@ -282,6 +289,6 @@ sbom: setup ## write dist/guanxi.cdx.json, a bill of materials
 
 clean: ## remove environments, caches and what tests leave
 	rm -rf .venv .venv-audit .venv-bench .venv-docs .venv-stranger .venv-plugins .venv-lock \
-		.venv-release .venv-fuzz .fuzz bench/.cache .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+		.venv-release .venv-forge .venv-fuzz .fuzz bench/.cache .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.schemathesis .coverage .coverage.* htmlcov build dist
 	find bench src tests tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -43,8 +43,8 @@ def test_each_task_is_listed_once_in_a_group() -> None:
             groups[line] = []
         elif found := re.match(r"  make (\S+) +\S", line):
             groups[[*groups][-1]].append(found[1])
-    found = [name for names in groups.values() for name in names]
-    assert sorted(found) == sorted(tasks())
+    listed_names = [name for names in groups.values() for name in names]
+    assert sorted(listed_names) == sorted(tasks())
     assert all(groups.values()), "a group without a task"
     assert [*groups][:3] == ["Start", "Test", "Check"], "what a newcomer needs is first"
     assert groups["Start"] == ["setup", "demo"]

@@ -132,7 +132,7 @@ def _build(folder: Path) -> dict[str, str]:
     }
 
 
-def _pythons() -> dict[str, str]:
+def pythons() -> dict[str, str]:
     """Return the supported Pythons that are here, by version."""
     found = {}
     for version in PYTHONS:
@@ -223,19 +223,19 @@ def main() -> None:
     _run(BIN / "twine", "check", "--strict", *names)
     print(f"{', '.join(path.name for path in names)}: built twice alike, accepted by twine")
     [wheel] = [path for path in names if path.suffix == ".whl"]
-    pythons = _pythons()
-    print(f"Pythons: {', '.join(pythons)}; not here: "
-          f"{', '.join(one for one in PYTHONS if one not in pythons) or 'none'}")  # fmt: skip
-    if not pythons:
+    found = pythons()
+    print(f"Pythons: {', '.join(found)}; not here: "
+          f"{', '.join(one for one in PYTHONS if one not in found) or 'none'}")  # fmt: skip
+    if not found:
         sys.exit("no supported Python")
-    lowest = next(iter(pythons))
+    lowest = next(iter(found))
     if not full:
-        _try(wheel, lowest, pythons[lowest], ["", "all"])
+        _try(wheel, lowest, found[lowest], ["", "all"])
         return
-    for version, python in pythons.items():
+    for version, python in found.items():
         _try(wheel, version, python, EXTRAS)
-    _try_lowest(wheel, lowest, pythons[lowest])
-    _try_types(wheel, pythons[lowest])
+    _try_lowest(wheel, lowest, found[lowest])
+    _try_types(wheel, found[lowest])
 
 
 if __name__ == "__main__":

@@ -36,13 +36,13 @@ SYSTEM = {
     "python_version": PYTHON,
     "sys_platform": "linux",
 }
-#: The pages with the table, and how its last cell and the date below it are written there.
+#: The pages with the table, and how the figures and the date below them are written there.
 PAGES = {
     "docs/start/install.md": ("{count}, {megabytes} MB", "measured on {day}"),
     "docs/zh/start/install.md": ("{count} 个，{megabytes} MB", "{day} 测得"),
 }
 _ROW = re.compile(
-    r"^(\|.*\| `pip install '?guanxi(?:\[([\w,-]+)\])?'?` \|.*\| )([^|]*)( \|)$", re.M
+    r"^(\|.*\| `pip install '?guanxi(?:\[([\w,-]+)\])?'?` \| )([^|]*)( \|.*\|)$", re.M
 )
 
 
@@ -95,7 +95,7 @@ def _unmarked(requirement: Requirement) -> Requirement:
 
 
 def cells(page: str) -> dict[str, str]:
-    """Return the last cell of each row in an install page's text, by the extras of the row."""
+    """Return the figures of each row in an install page's text, by the extras of the row."""
     return {found[2] or "": found[3] for found in _ROW.finditer(page)}
 
 

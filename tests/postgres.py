@@ -108,7 +108,7 @@ _kept: list[tuple[asyncio.Runner, Any]] = []
 
 
 def kept_sql(*statements: str) -> Any:
-    """Run statements as ``sql`` over one connection that is kept; return the last one's value.
+    """Run statements as ``sql`` over one connection that is kept; return the value of the last.
 
     A new connection would read the catalog for each table again. Repeats them if the connection
     was closed, as after a restart of the server.

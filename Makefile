@@ -65,7 +65,8 @@ demo: setup ## start a service with a small world, show the SDK at work
 # the slowest twenty tests of all.
 define shared
 	@folder=$$(mktemp -d) || exit 1; trap 'rm -rf "$$folder"' EXIT; mkdir "$$folder/claims"; \
-	run() { $(1) -p tests.claims --claims="$$folder/claims" --begin=$$1; }; \
+	run() { $(1) -p tests.claims --claims="$$folder/claims" --begin=$$1 \
+		-o console_output_style=classic; }; \
 	others=; for one in third middle last; do \
 		run $$one >"$$folder/$$one.log" 2>&1 & others="$$others $$!"; done; \
 	run first; failed=$$?; \

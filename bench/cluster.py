@@ -23,7 +23,7 @@ from bench.load import Plan, load
 from bench.machine import guanxi, python, serving
 from bench.postgres import on_serving_core
 from bench.reads import port_of
-from bench.writes import FOLLOWS_A_SECOND, Follows
+from bench.writes import Follows
 from guanxi.graph.pair import sort_key_at
 from guanxi.stores.postgresql import schema
 from guanxi.stores.postgresql.connections import PATIENT, connect
@@ -33,6 +33,8 @@ ADDRESS = "GUANXI_TEST_POSTGRES"
 _RECIPE = Recipe(accounts=6_000, edges=70_000, wide=1, signed_in=400)
 #: Follows of a transaction by hand, and the connections that send them.
 _BY_HAND, _CONNECTIONS = 16, 2
+#: Per connection, more than are answered: an account has few others left to follow.
+_FOLLOWS_A_SECOND = 60
 
 
 @contextmanager
@@ -113,7 +115,7 @@ def _hand_rate(bench: Bench, address: str, graph: Graph, draw: random.Random) ->
 
 @contextmanager
 def _follow(bench: Bench) -> Iterator[Sides]:
-    count = round(FOLLOWS_A_SECOND * (bench.seconds + 1))
+    count = round(_FOLLOWS_A_SECOND * (bench.seconds + 1))
     with distributed() as (graph, address), serving(address, bench.cores.serve) as url:
         new = Follows(graph, bench.connections)
         draw = random.Random(graph.recipe.seed)

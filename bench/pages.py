@@ -53,6 +53,13 @@ class Page(NamedTuple):
         connection.close()
         return median(spent)
 
+    def first(self) -> float:
+        """Request the page once; return the milliseconds that it took."""
+        connection = HTTPConnection("127.0.0.1", port_of(self.url), timeout=30)
+        began = time.perf_counter()
+        self._get(connection)
+        return 1_000 * (time.perf_counter() - began)
+
     def body(self) -> bytes:
         """Return the page. Raise Wrong if it is not answered with 200."""
         return self._get(HTTPConnection("127.0.0.1", port_of(self.url), timeout=30))
@@ -155,13 +162,22 @@ def _against_bound(bench: Bench, opened: Opened) -> Iterator[Sides]:
 
 
 @contextmanager
+def _first_against_bound(bench: Bench, opened: Opened) -> Iterator[Sides]:
+    def ours() -> float:
+        with opened(bench) as page:
+            return page.first()
+
+    yield Sides(ours, partial(float, MILLISECONDS))
+
+
+@contextmanager
 def _bytes(bench: Bench, opened: Opened) -> Iterator[Sides]:
     with opened(bench) as page:
         yield Sides(lambda: float(len(page.body())), partial(float, BYTES))
 
 
 def _lines(name: str, what: str, opened: Opened) -> Iterator[Line]:
-    """Yield the three lines of a page: against bare bytes, the time, the size."""
+    """Yield the lines of a page: against bare bytes, the time, a new process's time, the size."""
     yield Line(
         name=f"{name}-bare",
         what=what,
@@ -179,6 +195,15 @@ def _lines(name: str, what: str, opened: Opened) -> Iterator[Line]:
         bound=1.0,
         at_most=True,
         sides=partial(_against_bound, opened=opened),
+    )
+    yield Line(
+        name=f"{name}-first",
+        what=f"{what}, by a process that has made none",
+        against=f"{MILLISECONDS:.0f} ms",
+        unit="ms",
+        bound=1.0,
+        at_most=True,
+        sides=partial(_first_against_bound, opened=opened),
     )
     yield Line(
         name=f"{name}-bytes",

@@ -1,10 +1,10 @@
 """A pytest plugin that lets runs share the test files: each file is run by one of them.
 
 A run claims its next file by creating a file in the folder that ``--claims`` names, which must be
-empty when the first run starts. A run goes through the files from the first to the last, with
-``--begin=last`` from the last to the first, and with ``--begin=third`` or ``--begin=middle`` from
-there to the last and then from the first. So all end at about the same time, whatever the files
-cost, and tests of one folder mostly share their session fixtures.
+empty when the first run starts; only then it imports that file. A run goes through the files from
+the first to the last, with ``--begin=last`` from the last to the first, and with ``--begin=third``
+or ``--begin=middle`` from there to the last and then from the first. So all end at about the same
+time, whatever the files cost, and tests of one folder mostly share their session fixtures.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 #: By the value of ``--begin``: the order in which a run claims files.
-ORDERS: dict[str, Callable[[list[Path]], list[Path]]] = {
-    "first": lambda paths: paths,
-    "third": lambda paths: paths[len(paths) // 3 :] + paths[: len(paths) // 3],
-    "middle": lambda paths: paths[len(paths) // 2 :] + paths[: len(paths) // 2],
-    "last": lambda paths: paths[::-1],
+ORDERS: dict[str, Callable[[list[pytest.File]], list[pytest.File]]] = {
+    "first": lambda files: files,
+    "third": lambda files: files[len(files) // 3 :] + files[: len(files) // 3],
+    "middle": lambda files: files[len(files) // 2 :] + files[: len(files) // 2],
+    "last": lambda files: files[::-1],
 }
 
 
@@ -38,54 +38,70 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if config.inipath is None:
         raise pytest.UsageError("no settings of pytest were found: write --claims=FOLDER")
+    config.pluginmanager.register(Sharing(config), "sharing")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """Run the tests of each file that this run claims, as pytest's own loop runs all tests.
+class Sharing:
+    """What one run claims, and what it has found and measured."""
 
-    Raise Failed or Interrupted when pytest's own loop does: after ``--maxfail`` failures, for one.
-    """
-    options = session.config.option
-    if options.collectonly or session.testsfailed:
-        return None  # pytest's own loop lists the tests, or ends the run
-    item: pytest.Item | None
-    session.config.pluginmanager.register(Seconds(options.claims / f"{options.begin}.seconds"))
-    for item, next_item in pairwise(chain(claimed(session), [None])):
-        assert item is not None
-        session.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
-        if session.shouldfail:
-            raise session.Failed(session.shouldfail)
-        if session.shouldstop:
-            raise session.Interrupted(session.shouldstop)
-    return True
+    def __init__(self, config: pytest.Config) -> None:
+        self._root, options = config.rootpath, config.option
+        self._claims, self._begin = options.claims, options.begin
+        self._files: list[pytest.File] = []
+        self._seconds = 0.0
 
+    def pytest_pycollect_makemodule(
+        self, module_path: Path, parent: pytest.Collector
+    ) -> pytest.Collector:
+        """Note a file of tests instead of importing it."""
+        self._files.append(pytest.Module.from_parent(parent, path=module_path))
+        return Unclaimed.from_parent(parent, path=module_path)
 
-class Seconds:
-    """Writes how long each test took, with its fixtures, as lines of seconds and name."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run the tests of each file that this run claims, as pytest's own loop runs all tests.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._sum = 0.0
+        Raise Failed or Interrupted when pytest's own loop does: after ``--maxfail`` failures, for
+        one.
+        """
+        if session.testsfailed:
+            return None  # pytest's own loop ends the run
+        item: pytest.Item | None
+        for item, next_item in pairwise(chain(self._claimed(session), [None])):
+            assert item is not None
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
+        return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._sum += report.duration
+        """Write how long each test took, with its fixtures, as a line of seconds and name."""
+        self._seconds += report.duration
         if report.when == "teardown":
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(f"{self._sum:8.2f}  {report.nodeid}\n")
-            self._sum = 0.0
+            with (self._claims / f"{self._begin}.seconds").open("a", encoding="utf-8") as file:
+                file.write(f"{self._seconds:8.2f}  {report.nodeid}\n")
+            self._seconds = 0.0
+
+    def _claimed(self, session: pytest.Session) -> Iterator[pytest.Item]:
+        """Claim file by file; yield the tests of each that no other run has claimed."""
+        for file in ORDERS[self._begin](self._files):
+            name = "+".join(file.path.relative_to(self._root).parts)
+            try:
+                (self._claims / name).touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            items = [*session.genitems(file)]
+            session.config.hook.pytest_collection_modifyitems(
+                session=session, config=session.config, items=items
+            )
+            session.testscollected += len(items)
+            yield from items
 
 
-def claimed(session: pytest.Session) -> Iterator[pytest.Item]:
-    """Claim file by file, and yield the tests of each file that no other run has claimed."""
-    options = session.config.option
-    files: dict[Path, list[pytest.Item]] = {}
-    for item in session.items:
-        files.setdefault(item.path, []).append(item)
-    for path in ORDERS[options.begin]([*files]):
-        name = "+".join(path.relative_to(session.config.rootpath).parts)
-        try:
-            (options.claims / name).touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        yield from files[path]
+class Unclaimed(pytest.File):
+    """A file of tests that no run has imported."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        return iter(())

@@ -18,13 +18,13 @@ from guanxi.sdk.sync.network import Network as SyncNetwork
 from guanxi.sdk.transport import Request, Response
 from tests import holding, postgres
 from tests.browser import browser, running_browser
-from tests.counts import count
+from tests.counts import LONG, count, left_out
 
 __all__ = ["browser", "running_browser"]
 
 settings.register_profile(
     "guanxi",
-    max_examples=count(10, 150),
+    max_examples=count(10, 100),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     print_blob=True,
@@ -40,6 +40,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(holding)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out cases in the short form: ``tests.counts.left_out``."""
+    if LONG:
+        return
+    if out := left_out(items):
+        config.hook.pytest_deselected(items=[*out])
+        items[:] = [item for item in items if item not in out]
 
 
 def pytest_unconfigure() -> None:

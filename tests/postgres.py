@@ -74,6 +74,7 @@ reusable_schemas: list[str] = []
 
 def stop_all() -> None:
     """Drop the reusable schemas, then stop and delete the servers of this run."""
+    _thread.submit(_close_kept).result()
     while reusable_schemas:
         drop(reusable_schemas.pop())
     while _started:
@@ -100,6 +101,43 @@ def sql(*statements: str, address: str | None = None) -> Any:
 
     with ThreadPoolExecutor(1) as thread:  # the caller may be on a loop
         return thread.submit(asyncio.run, run()).result()
+
+
+_thread = ThreadPoolExecutor(1)
+_kept: list[tuple[asyncio.Runner, Any]] = []
+
+
+def kept_sql(*statements: str) -> Any:
+    """Run statements as ``sql`` over one connection that is kept; return the last one's value.
+
+    A new connection would read the catalog for each table again. Repeats them if the connection
+    was closed, as after a restart of the server.
+    """
+
+    def run() -> Any:
+        while True:
+            is_new = not _kept
+            if is_new:
+                runner = asyncio.Runner()
+                _kept.append((runner, runner.run(asyncpg.connect(server_address(), timeout=30))))
+            runner, connection = _kept[0]
+            try:
+                for statement in statements[:-1]:
+                    runner.run(connection.execute(statement))
+                return runner.run(connection.fetchval(statements[-1]))
+            except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+                _close_kept()
+                if is_new:
+                    raise
+
+    return _thread.submit(run).result()
+
+
+def _close_kept() -> None:
+    while _kept:
+        runner, connection = _kept.pop()
+        connection.terminate()
+        runner.close()
 
 
 @cache

@@ -132,12 +132,18 @@ def test_a_failed_test_fails_its_run_and_leaves_the_other_files_to_the_other(
     assert f"{(FILES - 1) * 4} passed" in output
 
 
-def test_a_file_that_cannot_be_collected_fails_the_run(project: Path) -> None:
+def test_a_file_that_cannot_be_imported_fails_the_run_that_claims_it(project: Path) -> None:
     (project / "tests_1" / "test_1.py").write_text("import missing_module\n")
     status, output = end(start(project, "a"))
-    assert status == 2, output
-    assert "1 error during collection" in output
-    assert not list((project / "claims").iterdir())
+    assert status == 1, output
+    assert "ERROR tests_1/test_1.py" in output
+    assert f"{(FILES - 1) * 4} passed, 1 error" in output
+
+
+def test_tests_are_selected_within_each_file(project: Path) -> None:
+    status, output = end(start(project, "a", "-k", "second"))
+    assert status == 0, output
+    assert f"{FILES * 3} passed, {FILES} deselected" in output
 
 
 def test_a_run_without_settings_is_refused(project: Path) -> None:

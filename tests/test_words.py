@@ -51,5 +51,6 @@ def test_an_allowed_word_passes_in_its_file_only(monkeypatch: pytest.MonkeyPatch
     assert len(faults("docs/y.md", "He told.\n")) == 1
 
 
+@pytest.mark.long
 def test_every_file_of_the_repository_is_clean(capsys: pytest.CaptureFixture[str]) -> None:
     assert words.main() == 0, capsys.readouterr().out

@@ -103,6 +103,7 @@ def test_a_proxy() -> None:
         assert json.loads(ended.stdout)["data"]["mid"] == facts["mid"]
 
 
+@pytest.mark.long
 def test_a_demo_of_several_workers_has_no_emulator() -> None:
     with demo("--workers", "2") as facts:
         assert "emulator_url" not in facts

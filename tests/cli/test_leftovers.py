@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cli.runner import ENGLISH
 from tests.service.test_workers import until
 
@@ -22,6 +24,7 @@ def started(store: Path, temporary: Path, accounts: int) -> subprocess.Popen[str
     )
 
 
+@pytest.mark.long
 def test_a_demo_that_was_killed_while_it_filled_its_store_can_be_repeated(tmp_path: Path) -> None:
     temporary, folder = tmp_path / "temporary", tmp_path / "stores"
     temporary.mkdir()

@@ -100,7 +100,7 @@ def _held(address: str, mode: str) -> Iterator[None]:
             thread.submit(runner.close).result()
 
 
-@pytest.mark.parametrize("how", ["locked", "stalled"])
+@pytest.mark.parametrize("how", ["locked", pytest.param("stalled", marks=pytest.mark.long)])
 def test_a_signal_stops_a_service_whose_server_holds_it_up(address: str, how: str) -> None:
     sessions = with_store(address, sign_in_all)
     server = postgres.own_server()

@@ -193,6 +193,7 @@ def test_a_full_disk_is_an_error_that_leaves_nothing(many: str, tmp_path: Path, 
 WITHOUT_DUCKDB = f"import sys; sys.modules['duckdb'] = None\n{COMMAND}"
 
 
+@pytest.mark.long
 def test_only_some_exports_need_duckdb(many: str, tmp_path: Path) -> None:
     def export(name: str, *more: str) -> subprocess.CompletedProcess[str]:
         command = ("store", "export", "edges", tmp_path / name, "--store", many, *more)

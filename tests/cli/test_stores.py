@@ -210,7 +210,7 @@ async def sign_in_all(store: Store) -> dict[int, Issued]:
     return {mid: await issue(store, mid, TokenKind.COOKIE, Limits(), now) for mid in MIDS}
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_a_service_killed_under_load_loses_no_confirmed_follow(address: str, workers: int) -> None:
     sessions = with_store(address, sign_in_all)
     confirmed: set[tuple[int, int]] = set()

@@ -19,6 +19,7 @@ from tests.cli.runner import COMMAND, ENGLISH, error_of
 from tests.service.client import send
 
 
+@pytest.mark.long
 def test_a_demo_with_both_switches() -> None:
     """One from an option and one from the environment, in every worker process."""
     argv = ["demo", "--json", "--port", "0", "--accounts", "100", "--edges", "900"]

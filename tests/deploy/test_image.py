@@ -166,6 +166,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.long
 def test_the_wheel_is_for_every_machine(built: Path) -> None:
     [wheel] = (built / "wheels").iterdir()
     assert wheel.name.endswith("-py3-none-any.whl")
@@ -182,6 +183,7 @@ def health(program: Path, address: str) -> int:
     return subprocess.run(argv, check=False, capture_output=True).returncode
 
 
+@pytest.mark.long
 def test_the_image_serves_as_another_user_from_a_tree_that_it_cannot_write(built: Path) -> None:
     """In a namespace in which this user is the image's, without a capability."""
     into = ["unshare", "--user", f"--map-user={_UID}", f"--map-group={_UID}"]

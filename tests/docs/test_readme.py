@@ -98,6 +98,7 @@ def test_an_excerpt_is_compared_line_by_line() -> None:
             check_excerpt("a\n…\nc\nd\n", printed)
 
 
+@pytest.mark.long
 def test_snippets_pass_a_strict_type_checker(tmp_path: Path) -> None:
     snippets = [text for language, text in blocks("README.md") if language == "python"]
     assert len(snippets) >= 4

@@ -70,16 +70,16 @@ class SyncGraphOnPostgreSQL(RelationMachine):
 
 
 GraphOnSQLite.TestCase.settings = settings(
-    max_examples=count(5, 50), stateful_step_count=count(25, 50)
+    max_examples=count(5, 30), stateful_step_count=count(25, 50)
 )
 GraphOnPostgreSQL.TestCase.settings = settings(
-    max_examples=count(1, 10), stateful_step_count=count(20, 50)
+    max_examples=count(1, 6), stateful_step_count=count(20, 50)
 )
 SyncGraphOnSQLite.TestCase.settings = settings(
-    max_examples=count(2, 30), stateful_step_count=count(25, 50)
+    max_examples=count(2, 18), stateful_step_count=count(25, 50)
 )
 SyncGraphOnPostgreSQL.TestCase.settings = settings(
-    max_examples=count(1, 5), stateful_step_count=count(20, 50)
+    max_examples=count(1, 3), stateful_step_count=count(20, 50)
 )
 TestGraphOnSQLite = GraphOnSQLite.TestCase
 TestGraphOnPostgreSQL = pytest.mark.usefixtures("server")(GraphOnPostgreSQL.TestCase)

@@ -147,6 +147,7 @@ def test_starlette(tmp_path: Path) -> None:
         assert "paths" in host.call("GET", "/graph/openapi.json")[1]
 
 
+@pytest.mark.long
 def test_django(tmp_path: Path) -> None:
     with running("django_app", tmp_path) as host:
         assert host.call("GET", "/")[0] == 401

@@ -21,7 +21,7 @@ class OnPostgreSQL(RelationMachine):
     make = partial(ServiceDriver, ENGINES["postgresql"])
 
 
-OnSQLite.TestCase.settings = settings(max_examples=count(3, 30), stateful_step_count=count(20, 50))
+OnSQLite.TestCase.settings = settings(max_examples=count(3, 20), stateful_step_count=count(20, 50))
 OnPostgreSQL.TestCase.settings = settings(
     max_examples=count(2, 6), stateful_step_count=count(20, 50)
 )

@@ -107,7 +107,7 @@ def forget_folders(folder: Path) -> None:
             shutil.rmtree(left)
 
 
-@pytest.mark.parametrize("exists", [False, True])
+@pytest.mark.parametrize("exists", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_killed_backup_leaves_the_old_file_or_the_whole_new_one(
     tmp_path: Path, killing: Killing, exists: bool
 ) -> None:

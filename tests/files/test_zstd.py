@@ -51,6 +51,7 @@ def test_an_unknown_type_of_block_is_refused() -> None:
         check_frames(BytesIO(MAGIC + b"\x00\x58" + b"\x1f\0\0abc"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("compress", [zstd, gzip.compress])
 def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, compress: type[bytes]) -> None:
     """Wherever it is cut, also between two blocks and inside the header of the last."""

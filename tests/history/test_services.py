@@ -113,6 +113,7 @@ def check(store: str, make: Faults, seed: int) -> str:
     return recorded.figures
 
 
+@pytest.mark.long
 def test_two_workers_over_a_file(tmp_path: Path) -> None:
     def make(service: Service, draw: Random) -> Sequence[Fault]:
         workers = Workers(service, draw)

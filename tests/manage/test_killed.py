@@ -8,6 +8,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
+
 from guanxi import Credential, SyncClient
 from guanxi.testing import RunningService
 from tests.console.visitor import Visitor
@@ -28,6 +30,7 @@ def followings(service: RunningService, credential: Credential) -> set[int]:
         return {item.mid for item in client.relation.iter_followings(1)}
 
 
+@pytest.mark.long
 def test_a_plan_goes_on_after_the_process_was_killed(
     service: RunningService, tmp_path: Path
 ) -> None:

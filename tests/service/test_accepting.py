@@ -180,6 +180,7 @@ def test_the_limit_of_descriptors_bounds_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.long
 @LOOPS
 def test_no_descriptor_is_closed_twice(new_loop: NewLoop) -> None:
     """A second close would hit whatever has the number by then: another client's connection."""

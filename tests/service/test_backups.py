@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from guanxi.files.copies import back_up
 from guanxi.stores import open_store
 from guanxi.testing import RunningService, SignedIn, running
@@ -31,6 +33,7 @@ async def followed(file: Path, owners: list[int]) -> dict[int, set[int]]:
         await store.close()
 
 
+@pytest.mark.long
 def test_a_backup_under_load_has_every_write_that_was_answered_before(tmp_path: Path) -> None:
     targets = range(FIRST, FIRST + 900)
     with running(store=tmp_path / "s.db", workers=2) as service:

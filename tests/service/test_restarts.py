@@ -129,6 +129,7 @@ class Client(threading.Thread):
         connection.close()
 
 
+@pytest.mark.long
 def test_no_request_fails_while_workers_are_replaced(tmp_path: Path) -> None:
     restarts = count(short=2, long=20)
     with serving(tmp_path, "--metrics", "127.0.0.1:0") as service:
@@ -173,6 +174,7 @@ def response(connection: socket.socket) -> tuple[int, bool]:
     return int(head.split()[1]), "connection: close" in head
 
 
+@pytest.mark.long
 def test_a_replaced_worker_answers_the_connections_that_it_has(tmp_path: Path) -> None:
     """One without a request, one with a part of one, and one that is kept after a response."""
     with serving(tmp_path, "--metrics", "127.0.0.1:0") as service, ExitStack() as stack:
@@ -238,6 +240,7 @@ def test_the_file_is_read_again(tmp_path: Path) -> None:
         assert status("new.example") == 200
 
 
+@pytest.mark.long
 def test_a_stop_while_workers_are_replaced(tmp_path: Path) -> None:
     with serving(tmp_path, "--metrics", "127.0.0.1:0") as service:
         before = workers_of(service.process.pid)
@@ -316,6 +319,7 @@ def activated(folder: Path, listener: socket.socket, name: str) -> subprocess.Po
     )
 
 
+@pytest.mark.long
 def test_clients_of_a_socket_of_systemd_wait_for_the_next_process(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
@@ -337,6 +341,7 @@ def test_clients_of_a_socket_of_systemd_wait_for_the_next_process(tmp_path: Path
                 assert process.returncode == 0
 
 
+@pytest.mark.long
 def test_a_unix_socket_has_clients_and_is_left_by_none(tmp_path: Path) -> None:
     path = tmp_path / "guanxi.sock"
     options = ("--host", f"unix:{path}", "--metrics", "127.0.0.1:0", "--workers", "1")

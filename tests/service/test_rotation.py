@@ -27,7 +27,7 @@ def until_all(holds: Callable[[], bool]) -> None:
         row = row + 1 if holds() else 0
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_running_workers_use_a_new_secret(workers: int) -> None:
     with running(workers=workers) as service:
         caller, other = fresh(service, 2)

@@ -361,7 +361,7 @@ server.serve(server.Plan(sys.argv[1], workers=int(sys.argv[2])), ready)
 """
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_a_signal_is_obeyed_while_a_thread_hangs(workers: int, tmp_path: Path) -> None:
     arguments = [sys.executable, "-c", _HANGING, str(tmp_path / "s.db"), str(workers)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

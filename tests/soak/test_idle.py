@@ -54,6 +54,7 @@ def wait_until(reached: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.long
 def test_idle_connections_are_small_and_hold_up_nobody(tmp_path: Path) -> None:
     number = count(600, 10_000)
     store = str(tmp_path / "idle.db")

@@ -135,12 +135,13 @@ class PostgreSQL:
         secret = f"UPDATE meta SET value = '\\x{new_secret().hex()}' WHERE name = 'secret'"
         sequence = "ALTER SEQUENCE change_number RESTART"
         empty = "; ".join((lock, *_DELETES, secret, sequence)).replace("'", "''")
+        schema = self.address.rpartition("search_path=")[2]
         return bool(
-            postgres.sql(
+            postgres.kept_sql(
+                f"SET search_path = {schema}; SET guanxi.emptied = 'no'",
                 f"DO $$ BEGIN IF ({_SHAPE}) = '{_new_shape()}' THEN EXECUTE '{empty}';"
                 " PERFORM set_config('guanxi.emptied', 'yes', false); END IF; END $$",
-                "SELECT current_setting('guanxi.emptied', true) = 'yes'",
-                address=self.address,
+                "SELECT current_setting('guanxi.emptied') = 'yes'",
             )
         )
 

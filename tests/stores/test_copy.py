@@ -185,6 +185,7 @@ async def test_differences_name_part_and_account(ends: tuple[Engine, Engine], cl
         await store.close()
 
 
+@pytest.mark.long
 async def test_an_interrupted_copy_resumes(
     ends: tuple[Engine, Engine], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -201,10 +201,10 @@ class PostgreSQLReplay(RelationMachine):
 
 
 SQLiteReplay.TestCase.settings = settings(
-    max_examples=count(8, 80), stateful_step_count=count(30, 60)
+    max_examples=count(8, 45), stateful_step_count=count(30, 60)
 )
 PostgreSQLReplay.TestCase.settings = settings(
-    max_examples=count(3, 12), stateful_step_count=count(30, 60)
+    max_examples=count(3, 7), stateful_step_count=count(30, 60)
 )
 TestSQLiteReplay = SQLiteReplay.TestCase
 TestPostgreSQLReplay = pytest.mark.usefixtures("server")(PostgreSQLReplay.TestCase)

@@ -30,13 +30,13 @@ class LoopThreadMachine(RelationMachine):
 
 
 SQLiteMachine.TestCase.settings = settings(
-    max_examples=count(10, 120), stateful_step_count=count(30, 60)
+    max_examples=count(10, 80), stateful_step_count=count(30, 60)
 )
 PostgreSQLMachine.TestCase.settings = settings(
     max_examples=count(3, 15), stateful_step_count=count(30, 60)
 )
 ThreadsMachine.TestCase.settings = settings(
-    max_examples=count(3, 60), stateful_step_count=count(30, 60)
+    max_examples=count(3, 40), stateful_step_count=count(30, 60)
 )
 LoopThreadMachine.TestCase.settings = settings(
     max_examples=count(1, 5), stateful_step_count=count(30, 60)

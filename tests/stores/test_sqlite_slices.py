@@ -61,6 +61,7 @@ async def test_an_import_in_slices_equals_one_of_a_single_slice(
         await store.close()
 
 
+@pytest.mark.long
 async def test_a_killed_import_leaves_whole_slices_and_can_be_run_again(tmp_path: Path) -> None:
     whole = await store_in_use(tmp_path / "whole.db")
     await whole.import_edges(lambda: slice_rows(EDGES), on_contradiction="resolve")

@@ -321,6 +321,7 @@ def test_an_act_whose_response_is_always_lost_is_given_up(at: Desk) -> None:
     assert at.apply(other).outcomes == {"given_up": 2, "done": 1}
 
 
+@pytest.mark.long
 def test_without_a_server_it_stops_and_says_what_is_left(at: Desk) -> None:
     plan = at.plan(*map(follow, (7, 8)))
     at.faults.reads = {dropped_before: 1.0}

@@ -244,6 +244,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, resource.RLIM_INFINITY))
         check(archive)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
 def test_memory_does_not_grow_with_the_list(tmp_path: Path) -> None:
     """100,000 followings take a few MB more than 3,000: less than their items alone."""

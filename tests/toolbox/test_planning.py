@@ -504,6 +504,7 @@ def test_reasons_are_in_the_language_of_the_reader(archive: Archive) -> None:
     assert {reason for _, reason in acts(written)} == {"未互相关注；未分组"}
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_list(archive: Archive) -> None:
     size = count(10_000, 100_000)
     people = [item(mid, mutual=mid % 2 == 0, groups=[7] * (mid % 3)) for mid in range(size, 1, -1)]

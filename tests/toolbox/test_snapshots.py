@@ -140,6 +140,7 @@ def test_what_is_staged_changes_nothing_until_it_is_finished(archive: Archive) -
     assert archive.rows("SELECT count(*) FROM snapshot")[0][0] == 1
 
 
+@pytest.mark.long
 def test_a_hundred_snapshots_of_three_thousand_stay_small(archive: Archive) -> None:
     draw = Random(1)
     people = [item(mid, sign="一行签名" * 5, groups=[mid % 40 + 1]) for mid in range(3_000, 0, -1)]

@@ -494,6 +494,7 @@ def test_a_credential_is_valid_until_its_refresh(service: RunningService) -> Non
     assert sync(user.get_self_info(credential))["mid"] == 2
 
 
+@pytest.mark.long
 def test_loops_with_signed_calls_leave_no_client(me: Credential) -> None:
     for _ in range(count(100, 300)):
         asyncio.run(User(HERO, me).get_videos())

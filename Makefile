@@ -23,15 +23,23 @@ PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
 	kills fuzz soak lint format types imports generate screenshots lock clean \
 	secrets audit sbom release-check workflows mutants
 
-help: ## list the tasks
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+# The tasks by use: a line `##@ USE` begins a group; a description wraps at 80 columns.
+help:
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@ / {printf "%s%s\n", gap, substr($$0, 5); gap = "\n"} \
+		/^[a-z-]+:.*## / {line = sprintf("  make %-14s", $$1); count = split($$2, words, " "); \
+			for (i = 1; i <= count; i++) { \
+				if (length(line) + 1 + length(words[i]) > 80) {print line; line = sprintf("%21s", "")} \
+				line = line " " words[i]} \
+			print line}' Makefile
 	@echo
-	@echo "  ARGS=… is handed on: make test ARGS='-k block -x', make demo ARGS='--port 9000'"
-	@echo "  PYTHON=… chooses the interpreter: make setup PYTHON=python3.13"
+	@echo "ARGS=... is handed on:  make test ARGS='-k block', make demo ARGS='--port 9000'"
+	@echo "PYTHON=... is used:     make setup PYTHON=python3.13"
 
-# --- environments: a stamp file each, so that nothing is installed twice ---
+##@ Start
 
-setup: .venv/.installed ## create .venv from the lock file, with guanxi installed in it
+# Each environment has a stamp file, so that nothing is installed twice.
+setup: .venv/.installed ## create .venv from the lock file, with guanxi in it
 	@:
 
 .venv/.locked: requirements/dev.lock
@@ -47,56 +55,10 @@ setup: .venv/.installed ## create .venv from the lock file, with guanxi installe
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .
 	@touch $@
 
-stranger: .venv-stranger/.locked ## create .venv-stranger: an independent client, for the tests with it
-	@:
-
-.venv-stranger/.locked: requirements/stranger.lock
-	@echo "setting up .venv-stranger"
-	@{ $(PYTHON) -m venv .venv-stranger && \
-		.venv-stranger/bin/python -m pip install $(PIP_FLAGS) --require-hashes \
-			-r requirements/stranger.lock; } || { rm -rf .venv-stranger; exit 1; }
-	@touch $@
-
-plugins: .venv-plugins/.installed ## create .venv-plugins: guanxi and plugins of pytest, for the tests with them
-	@:
-
-.venv-plugins/.installed: requirements/plugins.lock pyproject.toml
-	@echo "setting up .venv-plugins"
-	@{ $(PYTHON) -m venv .venv-plugins && \
-		.venv-plugins/bin/python -m pip install $(PIP_FLAGS) --require-hashes \
-			-r requirements/plugins.lock && \
-		.venv-plugins/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .; } || \
-		{ rm -rf .venv-plugins; exit 1; }
-	@touch $@
-
-.venv-bench/.locked: requirements/bench.lock
-	@echo "setting up .venv-bench"
-	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/bench.lock
-	@touch $@
-
-# Without them the tests of these marks are skipped, with a message. Under CI they must run.
-others-if-possible:
-	@for one in stranger plugins; do \
-		$(MAKE) --no-print-directory $$one || { \
-			if [ -n "$$CI" ]; then exit 1; fi; \
-			echo "no .venv-$$one: the tests that need it will be skipped" >&2; }; \
-	done
-
-# --- running ---
-
-demo: setup ## start the service with a small world, show the SDK at work, keep it running
+demo: setup ## start a service with a small world, show the SDK at work
 	@GUANXI_MAKE=demo exec $(BIN)/guanxi demo $(ARGS)
 
-clients: setup ## send a demo what curl, requests, Node and Java send; show how it is answered
-	@exec $(BIN)/python -m tools.clients $(ARGS)
-
-# guanxi runs from src, so that the checked-out code is measured.
-bench: .venv-bench/.locked ## measure guanxi against bare parts and peers (minutes; ARGS=--quick)
-	PYTHONPATH=src .venv-bench/bin/python -m bench $(ARGS)
-
-soak: setup ## load a service for ten minutes, check each response (ARGS: minutes store, overload, idle)
-	PYTHONPATH=src $(BIN)/python -m tools.soak $(ARGS)
+##@ Test
 
 # $(call shared,COMMAND): run the tests in four runs that share the files (tests/claims.py), as two
 # leave processors idle while they wait; print the logs of the other three when all are done, then
@@ -145,7 +107,7 @@ ifneq ($(PURE_LIST),)
 	$(BIN)/python -m coverage report --include='$(PURE_LIST)' --fail-under=100
 endif
 
-kills: setup ## kill 1,000 writers, and a service 50 times under load (minutes)
+kills: setup ## kill 1,000 writers, and a service 50 times (minutes)
 	GUANXI_TEST=long GUANXI_TEST_KILLS=50 $(BIN)/python -m pytest tests/service/test_services_killed.py \
 		tests/stores/test_kills.py::test_a_thousand_killed_writers_lose_nothing $(ARGS)
 
@@ -157,28 +119,67 @@ kills: setup ## kill 1,000 writers, and a service 50 times under load (minutes)
 		-r requirements/fuzz.lock || { rm -rf .venv-fuzz; exit 1; }
 	@touch $@
 
-fuzz: setup ## try nearly valid bytes on every parser for ten minutes (ARGS='--minutes 60 form query')
+fuzz: setup ## try nearly valid bytes on every parser for ten minutes
 	@$(MAKE) --no-print-directory .venv-fuzz/.locked || echo "no atheris: by Hypothesis alone" >&2
 	PYTHONPATH=$(CURDIR):$(CURDIR)/.venv-fuzz $(BIN)/python -m tests.fuzz $(ARGS)
 
-# --- checking ---
+clients: setup ## send a demo what curl, requests, Node and Java send
+	@exec $(BIN)/python -m tools.clients $(ARGS)
 
-lint: setup ## check style and formatting (ruff), and the words of names and texts
+soak: setup ## load a service for ten minutes (ARGS='MINUTES STORE')
+	PYTHONPATH=src $(BIN)/python -m tools.soak $(ARGS)
+
+stranger: .venv-stranger/.locked ## create .venv-stranger: a client that others wrote
+	@:
+
+.venv-stranger/.locked: requirements/stranger.lock
+	@echo "setting up .venv-stranger"
+	@{ $(PYTHON) -m venv .venv-stranger && \
+		.venv-stranger/bin/python -m pip install $(PIP_FLAGS) --require-hashes \
+			-r requirements/stranger.lock; } || { rm -rf .venv-stranger; exit 1; }
+	@touch $@
+
+plugins: .venv-plugins/.installed ## create .venv-plugins: guanxi and plugins of pytest
+	@:
+
+.venv-plugins/.installed: requirements/plugins.lock pyproject.toml
+	@echo "setting up .venv-plugins"
+	@{ $(PYTHON) -m venv .venv-plugins && \
+		.venv-plugins/bin/python -m pip install $(PIP_FLAGS) --require-hashes \
+			-r requirements/plugins.lock && \
+		.venv-plugins/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .; } || \
+		{ rm -rf .venv-plugins; exit 1; }
+	@touch $@
+
+# Without them the tests of these marks are skipped, with a message. Under CI they must run. Some
+# tests alone (ARGS) are the loop to work in: they use the environments that are there.
+others-if-possible:
+ifeq ($(if $(CI),,$(strip $(ARGS))),)
+	@for one in stranger plugins; do \
+		$(MAKE) --no-print-directory $$one || { \
+			if [ -n "$$CI" ]; then exit 1; fi; \
+			echo "no .venv-$$one: the tests that need it will be skipped" >&2; }; \
+	done
+endif
+
+##@ Check
+
+lint: setup ## check style, formatting and words
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m tools.words
 
-format: setup ## fix style and formatting (ruff)
+format: setup ## fix style and formatting
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: setup ## check types (mypy, strict)
+types: setup ## check types
 	$(BIN)/mypy src tests $(wildcard tools) bench
 
-imports: setup ## check which room may import which
+imports: setup ## check which room imports which
 	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" tests/test_house.py $(ARGS)
 
-secrets: setup ## search the whole history for keys and tokens
+secrets: setup ## search the history for keys and tokens
 	$(BIN)/python -m tools.secrets $(ARGS)
 
 AUDIT_VERSION := 2.10.1
@@ -190,7 +191,7 @@ AUDIT_VERSION := 2.10.1
 
 # Each lock has every version with its hashes: pip-audit needs to resolve and to download nothing.
 # Without --strict it skips a package that it cannot look up, and ends as if that were safe.
-audit: .venv-audit/.locked ## look up known advisories against the locked versions
+audit: .venv-audit/.locked ## look up advisories against the locked versions
 	@for lock in image dev; do \
 		.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
 			-r requirements/$$lock.lock $(ARGS) 2>.venv-audit/log; status=$$?; \
@@ -201,25 +202,31 @@ audit: .venv-audit/.locked ## look up known advisories against the locked versio
 		cat .venv-audit/log >&2; [ $$status -eq 0 ] || exit 1; \
 	done
 
-.venv-release/.locked: requirements/release.lock
-	@echo "setting up .venv-release"
-	@{ $(PYTHON) -m venv .venv-release && .venv-release/bin/python -m pip install $(PIP_FLAGS) \
-		--require-hashes -r requirements/release.lock; } || { rm -rf .venv-release; exit 1; }
+.venv-forge/.locked: requirements/forge.lock
+	@echo "setting up .venv-forge"
+	@{ $(PYTHON) -m venv .venv-forge && .venv-forge/bin/python -m pip install $(PIP_FLAGS) \
+		--require-hashes -r requirements/forge.lock; } || { rm -rf .venv-forge; exit 1; }
 	@touch $@
 
-release-check: setup .venv-release/.locked ## build, and try the wheel alone (ARGS=--full: each Python and extra)
-	$(BIN)/python -m tools.release_check $(ARGS)
+workflows: .venv-forge/.locked ## check the workflows of the forge
+	.venv-forge/bin/zizmor --offline --no-progress .github
 
-workflows: .venv-release/.locked ## check the workflows of the forge (zizmor)
-	.venv-release/bin/zizmor --offline --no-progress .github
-
-mutants: setup ## change the code at random, see whether a test fails (hours; ARGS='--near --each 5')
+mutants: setup ## change the code at random: does a test fail? (hours)
 	$(BIN)/python -m tools.mutants $(ARGS)
 
-sbom: setup ## write dist/guanxi.cdx.json, a bill of materials (ARGS=LOCK: of another lock file)
-	$(BIN)/python -m tools.sbom $(ARGS)
+##@ Measure
 
-# --- the documentation ---
+.venv-bench/.locked: requirements/bench.lock
+	@echo "setting up .venv-bench"
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/bench.lock
+	@touch $@
+
+# guanxi runs from src, so that the checked-out code is measured.
+bench: .venv-bench/.locked ## compare with bare parts and peers (ARGS=--quick)
+	PYTHONPATH=src .venv-bench/bin/python -m bench $(ARGS)
+
+##@ Document
 
 .venv-docs/.locked: requirements/docs.lock
 	@echo "setting up .venv-docs"
@@ -228,15 +235,19 @@ sbom: setup ## write dist/guanxi.cdx.json, a bill of materials (ARGS=LOCK: of an
 			-r requirements/docs.lock; } || { rm -rf .venv-docs; exit 1; }
 	@touch $@
 
-docs: setup .venv-docs/.locked ## build the documentation site into build/site, and check its links
+docs: setup .venv-docs/.locked ## build the site into build/site, check its links
 	@$(BIN)/python -m tools.site .venv-docs/bin/zensical
 
-docs-serve: setup .venv-docs/.locked ## build the documentation site and serve it (ARGS=PORT)
+docs-serve: setup .venv-docs/.locked ## build the site and serve it (ARGS=PORT)
 	@exec $(BIN)/python -m tools.site --serve $(ARGS) .venv-docs/bin/zensical
 
-# --- making files that are committed ---
+screenshots: setup ## photograph the pages for people into docs/images
+	@$(BIN)/python -m tools.pages_screenshots $(ARGS)
+	@exec $(BIN)/python -m tools.console_screenshots $(ARGS)
 
-generate: setup ## rewrite the generated files, and the outputs that pages show
+##@ Renew the files that are committed
+
+generate: setup ## rewrite the generated files and the pages' outputs
 	$(BIN)/python -m tools.generate $(ARGS)
 	$(BIN)/python -m tools.tools_page
 
@@ -249,7 +260,7 @@ LOCK = .venv-lock/bin/uv pip compile --quiet --no-config --universal --python-ve
 	--generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" $(ARGS)
 
-lock: .venv-lock/.locked ## rewrite the lock files (newer versions: ARGS=--upgrade)
+lock: .venv-lock/.locked ## rewrite the lock files (ARGS=--upgrade: newer ones)
 	$(LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.lock
 	$(LOCK) --group stranger -o requirements/stranger.lock
 	$(LOCK) pyproject.toml --extra testing --group plugins -o requirements/plugins.lock
@@ -258,16 +269,29 @@ lock: .venv-lock/.locked ## rewrite the lock files (newer versions: ARGS=--upgra
 	$(LOCK) --group docs -o requirements/docs.lock
 	$(LOCK) --group fuzz -o requirements/fuzz.lock
 	$(LOCK) --group release -o requirements/release.lock
+	$(LOCK) --group forge -o requirements/forge.lock
 	$(LOCK) pyproject.toml --all-extras --group bench --group stranger -o requirements/bench.lock
 	@! grep -nE '://|^-' requirements/*.lock || { \
 		echo "a lock file names where packages come from: see above" >&2; exit 1; }
 
-screenshots: setup ## photograph the pages for people (into build/screenshots, the best into docs/images)
-	@$(BIN)/python -m tools.pages_screenshots $(ARGS)
-	@exec $(BIN)/python -m tools.console_screenshots $(ARGS)
+##@ Release
 
-clean: ## remove environments, caches and what a test run leaves
+.venv-release/.locked: requirements/release.lock
+	@echo "setting up .venv-release"
+	@{ $(PYTHON) -m venv .venv-release && .venv-release/bin/python -m pip install $(PIP_FLAGS) \
+		--require-hashes -r requirements/release.lock; } || { rm -rf .venv-release; exit 1; }
+	@touch $@
+
+release-check: setup .venv-release/.locked ## build, try the wheel alone (ARGS=--full: everything)
+	$(BIN)/python -m tools.release_check $(ARGS)
+
+sbom: setup ## write dist/guanxi.cdx.json, a bill of materials
+	$(BIN)/python -m tools.sbom $(ARGS)
+
+##@ Clean
+
+clean: ## remove environments, caches and what tests leave
 	rm -rf .venv .venv-audit .venv-bench .venv-docs .venv-stranger .venv-plugins .venv-lock \
-		.venv-release .venv-fuzz .fuzz bench/.cache .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+		.venv-release .venv-forge .venv-fuzz .fuzz bench/.cache .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.schemathesis .coverage .coverage.* htmlcov build dist
 	find bench src tests tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -12,13 +12,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from guanxi import __version__
 from tools import changelog
@@ -69,9 +72,24 @@ if __name__ == "__main__":
 """
 
 
+@cache
+def _index() -> str | None:
+    """Return the index that pip is set to use, which uv does not read; None for pip's own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = re.findall(r"^\S+\.index-url='(.+)'$", done.stdout, re.M)
+    return found[-1] if found else None
+
+
 def _run(*command: str | Path, **environment: str) -> str:
     """Run a command outside of the repository's own environment; return what it prints."""
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if index := _index():
+        clean.setdefault("UV_DEFAULT_INDEX", index)
     done = subprocess.run(
         [*map(str, command)],
         env=clean | environment,
@@ -98,7 +116,7 @@ def _check_version() -> None:
 def _build(folder: Path) -> dict[str, str]:
     """Build both files; return their digests by name."""
     done = subprocess.run(
-        [BIN / "python", "-m", "hatchling", "build", "-d", folder],
+        [sys.executable, "-m", "hatchling", "build", "-d", folder],
         cwd=ROOT,
         env=os.environ | {"SOURCE_DATE_EPOCH": "1700000000"},
         capture_output=True,
@@ -114,7 +132,7 @@ def _build(folder: Path) -> dict[str, str]:
     }
 
 
-def _pythons() -> dict[str, str]:
+def pythons() -> dict[str, str]:
     """Return the supported Pythons that are here, by version."""
     found = {}
     for version in PYTHONS:
@@ -132,15 +150,22 @@ def _pythons() -> dict[str, str]:
     return found
 
 
-def _environment(folder: Path, python: str, *install: str) -> tuple[Path, str]:
-    """Make an environment with a Python and packages; return its Python, and how much it holds."""
+class Environment(NamedTuple):
+    """A new environment: its Python, the number of its packages, and their bytes."""
+
+    python: Path
+    packages: int
+    size: int
+
+
+def environment(folder: Path, python: str, *install: str) -> Environment:
+    """Make an environment in ``folder`` with a Python and packages, by the arguments of uv."""
     _run(BIN / "uv", "venv", "-q", "--python", python, folder)
     inside = next(folder.glob("[bS]*/python*"))
     _run(BIN / "uv", "pip", "install", "-q", "--python", inside, *install)
     site = next(folder.rglob("site-packages"))
     size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
-    packages = len([*site.glob("*.dist-info")])
-    return inside, f"{packages} packages, {size / 1e6:.0f} MB"
+    return Environment(inside, len([*site.glob("*.dist-info")]), size)
 
 
 def _try(wheel: Path, version: str, python: str, extras: Iterable[str], *pins: str) -> None:
@@ -149,12 +174,13 @@ def _try(wheel: Path, version: str, python: str, extras: Iterable[str], *pins: s
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place) / "environment"
             wanted = f"{wheel}[{extra}]" if extra else str(wheel)
-            inside, held = _environment(folder, python, wanted, *pins)
+            inside, packages, size = environment(folder, python, wanted, *pins)
             copy = Path(place) / "smoke.py"  # so that nothing of the repository is imported
             copy.write_text((ROOT / "tools/smoke.py").read_text("utf-8"), "utf-8")
             _run(inside, "-I", copy, *EXTRAS[extra], *([] if extra else ["without_extras"]))
         kind = " at the lowest versions" if pins else ""
         seconds = time.monotonic() - began
+        held = f"{packages} packages, {size / 1e6:.0f} MB"
         print(f"Python {version}, [{extra}]{kind}: works; {held}; {seconds:.0f} s", flush=True)
 
 
@@ -172,10 +198,10 @@ def _try_lowest(wheel: Path, version: str, python: str) -> None:
 
 def _try_types(wheel: Path, python: str) -> None:
     with tempfile.TemporaryDirectory() as place:
-        inside, _ = _environment(Path(place) / "environment", python, f"{wheel}[service]")
+        inside, *_ = environment(Path(place) / "environment", python, f"{wheel}[service]")
         sample = Path(place) / "sample.py"
         sample.write_text(SAMPLE, "utf-8")
-        _run(BIN / "mypy", "--strict", "--python-executable", inside,
+        _run(sys.executable, "-m", "mypy", "--strict", "--python-executable", inside,
              "--cache-dir", Path(place) / "cache", sample)  # fmt: skip
         _run(BIN / "pyright", "--pythonpath", inside, sample)
     print("mypy and pyright accept a program that uses the wheel", flush=True)
@@ -197,19 +223,19 @@ def main() -> None:
     _run(BIN / "twine", "check", "--strict", *names)
     print(f"{', '.join(path.name for path in names)}: built twice alike, accepted by twine")
     [wheel] = [path for path in names if path.suffix == ".whl"]
-    pythons = _pythons()
-    print(f"Pythons: {', '.join(pythons)}; not here: "
-          f"{', '.join(one for one in PYTHONS if one not in pythons) or 'none'}")  # fmt: skip
-    if not pythons:
+    found = pythons()
+    print(f"Pythons: {', '.join(found)}; not here: "
+          f"{', '.join(one for one in PYTHONS if one not in found) or 'none'}")  # fmt: skip
+    if not found:
         sys.exit("no supported Python")
-    lowest = next(iter(pythons))
+    lowest = next(iter(found))
     if not full:
-        _try(wheel, lowest, pythons[lowest], ["", "all"])
+        _try(wheel, lowest, found[lowest], ["", "all"])
         return
-    for version, python in pythons.items():
+    for version, python in found.items():
         _try(wheel, version, python, EXTRAS)
-    _try_lowest(wheel, lowest, pythons[lowest])
-    _try_types(wheel, pythons[lowest])
+    _try_lowest(wheel, lowest, found[lowest])
+    _try_types(wheel, found[lowest])
 
 
 if __name__ == "__main__":

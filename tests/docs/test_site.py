@@ -117,8 +117,9 @@ def test_links_hold_on_the_site(tmp_path: Path) -> None:
         "[a](../tools/) [b](tools.md#每天运行) `[c](x)` ![d](pictures/report-1280.png)\n"
         "```text\n[e](y)\n```\n[f](source/src/guanxi/text.py.md) [g](https://example.org)\n"
     )
-    wrapped = "自己\n的 SDK\n`a`\n\n```text\n自己\n的\n```\n"
-    assert stage._relinked(wrapped, "docs/zh/testing.md") == wrapped.replace("自己\n的 ", "自己的 ")
+    wrapped = "自己\n的 SDK\n`a`\n- 文件\n  覆盖\n\n```text\n自己\n的\n```\n"
+    joined = wrapped.replace("自己\n的 ", "自己的 ").replace("文件\n  覆盖", "文件覆盖")
+    assert stage._relinked(wrapped, "docs/zh/testing.md") == joined
     with pytest.raises(ValueError, match="no file"):
         stage._relinked("[a](missing.md)", "docs/zh/testing.md")
 

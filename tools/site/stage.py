@@ -22,7 +22,7 @@ _CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.M | re.S)
 #: The target of a link or of a picture, in Markdown or in HTML.
 _TARGET = re.compile(r"(?<=\]\()([^)\s]+)(?=\))|(?<=src=\")([^\"]+)|(?<=srcset=\")([^\"]+)")
 #: The end of a line within a Chinese sentence, which a browser would show as a space.
-_WRAPPED = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])")
+_WRAPPED = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n *(?=[\u3000-\u9fff\uff00-\uffef])")
 _PICTURES = {".png", ".svg", ".webp", ".gif", ".jpg"}
 _TAGS = {
     ".py": "python",

@@ -32,7 +32,7 @@ from guanxi.accounts.secrets import digest
 from guanxi.contract.limits import OPEN
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify, sort_key_at
-from guanxi.stores.postgresql import cards, reads
+from guanxi.stores.postgresql import cards, reads, sessions
 from guanxi.stores.postgresql.citus import distributes
 from guanxi.stores.postgresql.connections import PATIENT, connect
 from guanxi.stores.postgresql.pairs import lock, modify
@@ -125,12 +125,12 @@ class _Recorder:
 
 
 async def _edge(db: Any, graph: Graph, mid: int, draw: random.Random) -> None:
-    await cards.session(db, digest(graph.token(mid)))
+    await sessions.session(db, digest(graph.token(mid)))
     await reads.relations(db, mid, [draw.choice(graph.mids)])
 
 
 async def _page(db: Any, graph: Graph, mid: int, _draw: random.Random) -> None:
-    await cards.session(db, digest(graph.token(mid)))
+    await sessions.session(db, digest(graph.token(mid)))
     page = await reads.page(db, Listing.FOLLOWINGS, mid, Sort.NEWEST, Window(0, 50), None)
     await cards.tails(db, page.rows.mids)
 

@@ -1,8 +1,10 @@
-"""Which package of guanxi may import which."""
+"""Which package of guanxi may import which, and that no module replaces a constant of its own."""
 
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -147,3 +149,17 @@ def test_packages_do_not_import_each_other() -> None:
             for package, imported in remaining.items()
             if package not in leaves
         }
+
+
+_CONSTANT = re.compile(r"^(_?[A-Z][A-Z0-9_]*)(?:: [^=\n]+)? = ", re.MULTILINE)
+
+
+def test_no_constant_is_defined_twice() -> None:
+    """The second would silently replace the first, as one statement of SQL did another."""
+    twice = {
+        (str(path.relative_to(SOURCE)), name)
+        for path in files()
+        for name, times in Counter(_CONSTANT.findall(path.read_text())).items()
+        if times > 1
+    }
+    assert twice == set()

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from guanxi.stores.port import Distribution, Level
-from guanxi.stores.postgresql import cards, doctor, reads, schema
+from guanxi.stores.postgresql import doctor, reads, schema, sessions
 from tests import postgres
 
 pytestmark = pytest.mark.skipif(
@@ -37,8 +37,8 @@ STATEMENTS = {
     "shown": reads._SHOWN,
     "tally": reads._TALLY,
     "groups": reads._GROUPS,
-    "session": f"{cards._SESSION} WHERE {cards._IS_ONE_OF_THE_ACCOUNT}",
-    "sessions": f"{cards._SESSION} WHERE mid = $2 ORDER BY created DESC, digest",
+    "session": f"{sessions._SESSION} WHERE {sessions._IS_ONE_OF_THE_ACCOUNT}",
+    "sessions": f"{sessions._SESSION} WHERE mid = $2 ORDER BY created DESC, digest",
     "sign-out": "DELETE FROM session WHERE mid = $2",
 }
 

@@ -419,6 +419,9 @@ async def test_an_erasure_waits_for_a_follow_that_began_before(address: str) -> 
         locked = await lock(db, [act], (), now)
         assert modify(locked, act, LIMITS) == 0
         erasure = asyncio.create_task(erasing.erase(store, 1))
+        async with asyncio.timeout(10):
+            while await store.erasure(1) is None:
+                await asyncio.sleep(0.05)
         await asyncio.wait([erasure], timeout=0.5)
         begun = await store.erasure(1)
         assert begun is not None

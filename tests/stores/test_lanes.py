@@ -25,7 +25,7 @@ from guanxi.stores.port.content import Content, Query
 from guanxi.stores.port.erasing import Erasures
 from guanxi.stores.port.lanes import BOUNDS, LANES, READER, Lane, Reader, lane_of
 from guanxi.stores.port.relations import Relations
-from guanxi.stores.postgresql import PostgreSQLStore
+from guanxi.stores.postgresql import PostgreSQLStore, engine, reads
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.sqlite import SQLiteStore
 from guanxi.world.mine import EVENT
@@ -161,6 +161,55 @@ async def test_an_account_runs_one_long_read_at_a_time_on_a_server(store: Store)
             await asyncio.sleep(0.01)
     assert sorted(begun) == [8, 9, 9], "the next one after the first"
     await stop(*tasks)
+
+
+@pytest.mark.parametrize("others", [True, False])
+async def test_an_account_rests_after_a_long_read_if_others_read(
+    store: Store, *, others: bool
+) -> None:
+    if not isinstance(store, PostgreSQLStore):
+        pytest.skip("the thread of a file's long reads lets others go first")
+    begun = 0
+
+    async def long(db: Connection) -> None:
+        nonlocal begun
+        begun += 1
+        await db.execute("SELECT pg_sleep(0.5)")
+
+    def read() -> asyncio.Task[None]:
+        with reading_as(9):
+            return asyncio.create_task(store.read_in(Lane.LONG, long))
+
+    first, second = read(), read()
+    while not begun:
+        await asyncio.sleep(0.01)
+    if others:
+        await store.tally(1)
+    await first
+    await store.tally(1)  # more turns of the loop than the next read needs
+    assert begun == (1 if others else 2)
+    await second
+
+
+@pytest.mark.usefixtures("all_long")
+async def test_counts_that_choose_a_lane_are_kept_for_a_while(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not isinstance(store, PostgreSQLStore):
+        pytest.skip("a file's counts cost microseconds")
+    await import_lists(store)
+    read = []
+
+    async def counted(db: Connection, mid: int) -> Tally:
+        read.append(mid)
+        return await reads.tally(db, mid)
+
+    monkeypatch.setattr(engine, "tally", counted)
+    assert [await long_read(store) for _ in range(3)] == [100] * 3
+    assert read == [1, 2]
+    monkeypatch.setattr(engine, "_COUNTED_SECONDS", 0.0)
+    assert await long_read(store) == 100
+    assert read == [1, 2, 1, 2]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")

@@ -138,7 +138,7 @@ async def test_a_follow_that_races_with_a_deregistration_leaves_no_request(
     reached, go = asyncio.Event(), asyncio.Event()
     module, name = {
         "follow": (postgresql.writer, "write"),
-        "deregistration": (postgresql.cards, "close_sessions"),
+        "deregistration": (postgresql.sessions, "close_sessions"),
     }[first]
     real = getattr(module, name)
 

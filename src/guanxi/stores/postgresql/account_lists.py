@@ -16,7 +16,7 @@ from guanxi.stores.port import (
     ReceivedRequest,
     SentRequest,
 )
-from guanxi.stores.postgresql import cards, export, reads
+from guanxi.stores.postgresql import cards, export, reads, sessions
 from guanxi.stores.postgresql.connections import Connection
 
 _PREFETCH = 1_000
@@ -92,7 +92,7 @@ async def about(db: Connection, mid: int, now: int) -> AsyncIterator[About]:
         yield ReceivedRequest(other, mtime_of(sort_key))
     async for entry in export.entries_of(db, mid):
         yield entry
-    for session in await cards.sessions_of(db, mid):
+    for session in await sessions.sessions_of(db, mid):
         yield session
     for (expires,) in await db.fetch(_GRANTS, mid):
         yield Grant(expires)

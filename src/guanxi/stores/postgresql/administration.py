@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from guanxi.accounts.administrators import AdminToken, AuditEntry, scopes_of, scopes_text
-from guanxi.stores.postgresql.cards import dropped
-from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.postgresql.connections import Connection, delete_rows
 
 _TOKENS = "SELECT name, digest, scopes, created, expires FROM admin_token"
 _INSERT = """
@@ -42,7 +41,7 @@ def _token(row: asyncpg.Record) -> AdminToken:
 
 async def delete_admin_token(db: Connection, name: str) -> bool:
     """Delete the token with a name; return whether it existed."""
-    return bool(await dropped(db, "DELETE FROM admin_token WHERE name = $1", name))
+    return bool(await delete_rows(db, "DELETE FROM admin_token WHERE name = $1", name))
 
 
 _APPEND = """
@@ -93,4 +92,6 @@ async def trim_audit(db: Connection, before: int, most: int) -> int:
         "SELECT number FROM audit WHERE number < $1 ORDER BY number LIMIT $2", before, most
     )
     numbers = [number for (number,) in rows]
-    return await dropped(db, "DELETE FROM audit WHERE number = ANY($1)", numbers) if numbers else 0
+    return (
+        await delete_rows(db, "DELETE FROM audit WHERE number = ANY($1)", numbers) if numbers else 0
+    )

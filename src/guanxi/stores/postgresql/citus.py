@@ -86,7 +86,7 @@ async def shards(db: Connection, mids: Collection[int]) -> dict[int, int]:
 
 # --- the tables ---
 
-_SHARDS = """
+_SHARD_COUNT = """
 SELECT count(*) FROM pg_dist_shard WHERE logicalrelid = to_regclass('relation') HAVING count(*) > 0
 """
 _PENDING = """
@@ -101,7 +101,7 @@ async def distribution(db: Connection, tables: Sequence[str]) -> Distribution:
     """Return how ``tables``, all that a store has, are distributed, and over how many nodes."""
     return Distribution(
         pending=[name for (name,) in await db.fetch(_PENDING, tables)],
-        shards=await db.fetchval(_SHARDS),
+        shards=await db.fetchval(_SHARD_COUNT),
         nodes=await db.fetchval(_NODES),
         about_rows=await db.fetchval(_ROWS),
     )

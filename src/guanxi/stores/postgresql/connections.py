@@ -295,6 +295,11 @@ async def commit(connection: Connection) -> None:
         )
 
 
+async def delete_rows(db: Connection, statement: str, *values: object) -> int:
+    """Run the given DELETE and return the number of deleted rows."""
+    return int((await db.execute(statement, *values)).removeprefix("DELETE "))
+
+
 async def send_many(connection: Connection, statement: str, values: Sequence[_Values]) -> None:
     """Run ``statement`` for each tuple of arguments in ``values``, in the caller's transaction.
 

@@ -7,8 +7,8 @@ A lane is a function that makes a verb of a function on a connection: ``reading`
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import nullcontext
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 import asyncpg
 
 from guanxi.stores.owner import Owner
+from guanxi.stores.port import NO_TALLY, Tally
 from guanxi.stores.port.lanes import BOUNDS, LANES, READER, Admission, Lane, lane_of
 from guanxi.stores.postgresql.circuit import Circuit, accounts_of
 from guanxi.stores.postgresql.connections import (
@@ -38,6 +39,8 @@ _OF_LISTS = frozenset(
     {"page", "members", "search", "common", "known_followers", "suggestions", "pair", "pairs"}
     | {"relations", "attributes", "requests", "sent_requests"}
 )
+#: How long counts that were read are used to choose the lane of a read, and for how many accounts.
+_COUNTED_SECONDS, _MOST_COUNTED = 1.0, 10_000
 
 
 class Engine:
@@ -52,6 +55,10 @@ class Engine:
         #: The locks of the accounts that have a long read.
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._admissions = {lane: Admission(lane) for lane in BOUNDS}
+        #: How many other reads began.
+        self._short_reads = 0
+        #: Counts of accounts, and when they were read.
+        self._counts: dict[int, tuple[float, Tally]] = {}
         self.circuit = Circuit(partial(connect, address))
         self.nodes = Nodes(address, self.pools.direct, self.pools.others, self.circuit)
         self.writer = Writer(self.pools.writing, clock, self.circuit)
@@ -68,6 +75,7 @@ class Engine:
         another loop and for other errors of the server.
         """
         self.owner.here()
+        self._short_reads += 1
         pool = self._pool(read)
         return await self._read_on(pool, lambda db: read(db, *args, **kwargs))
 
@@ -80,16 +88,47 @@ class Engine:
     ) -> T:
         """Return the result of a read in a lane; the server stops it if this call is cancelled.
 
-        An account's long reads run one at a time: it shares the server's cores with all others.
         Raise ``StoreBusy`` at once if too many reads are in the lane, and what ``read`` describes.
         """
+        if lane is not Lane.LONG:
+            with self._admissions[lane].admitted():
+                return await self.read(read, *args, **kwargs)
         self.owner.here()
-        pool = self.pools.long if lane is Lane.LONG else self._pool(read)
-        account = READER.get().account if lane is Lane.LONG else 0
-        turn = self._turns.setdefault(account, asyncio.Lock()) if account else nullcontext()
         with self._admissions[lane].admitted():
-            async with turn:
-                return await self._read_on(pool, lambda db: read(db, *args, **kwargs))
+            return await self._read_long(lambda db: read(db, *args, **kwargs))
+
+    async def _read_long(self, read: Callable[[Connection], Awaitable[T]]) -> T:
+        """Return the result of a long read, after those of the same account.
+
+        The account shares the server's cores with all others: if there were other reads meanwhile,
+        its next long read waits as long as this one took.
+        """
+        account = READER.get().account
+        if not account:
+            return await self._read_on(self.pools.long, read)
+        turn = self._turns.setdefault(account, asyncio.Lock())
+        await turn.acquire()
+        others, began = self._short_reads, time.monotonic()
+        try:
+            return await self._read_on(self.pools.long, read)
+        finally:
+            rest = time.monotonic() - began if self._short_reads > others else 0.0
+            asyncio.get_running_loop().call_later(rest, turn.release)
+
+    async def counts_of(self, mid: int) -> Tally:
+        """Return the counts of an account, up to a second old: they only choose a lane.
+
+        Raise as ``read``.
+        """
+        now = time.monotonic()
+        since, counts = self._counts.get(mid, (now - _COUNTED_SECONDS, NO_TALLY))
+        if now - since < _COUNTED_SECONDS:
+            return counts
+        counts = await self.read(tally, mid)
+        if len(self._counts) >= _MOST_COUNTED:
+            self._counts.clear()
+        self._counts[mid] = now, counts
+        return counts
 
     def _pool(self, read: Callable[..., object]) -> Connections:
         return self.pools.lists if read.__name__ in _OF_LISTS else self.pools.others
@@ -174,7 +213,7 @@ def reading(
         rows = rule(*args, **kwargs)
         lane = lane_of(rows.cost())
         if rows.lists and lane is Lane.LONG:
-            tallies = {mid: await engine.read(tally, mid) for mid, _ in rows.lists}
+            tallies = {mid: await engine.counts_of(mid) for mid, _ in rows.lists}
             lane = lane_of(rows.cost(tallies))
         if lane is Lane.AT_ONCE:
             return await engine.read(read, *args, **kwargs)

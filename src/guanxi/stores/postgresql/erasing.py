@@ -23,8 +23,8 @@ from guanxi.stores.erasing import (
 )
 from guanxi.stores.feed import body_of, ms_of, record_of
 from guanxi.stores.port import Erasure
-from guanxi.stores.postgresql import cards, citus, content, feed, holders
-from guanxi.stores.postgresql.connections import Connection, send_many
+from guanxi.stores.postgresql import cards, citus, content, feed, holders, sessions
+from guanxi.stores.postgresql.connections import Connection, delete_rows, send_many
 from guanxi.stores.postgresql.pairs import lock, sever
 from guanxi.stores.postgresql.rows import write
 from guanxi.stores.postgresql.schema import SLOTS
@@ -120,9 +120,8 @@ async def _begin(db: Connection, mid: int, now: int) -> Erasure | None:
     after, records = deregistration(*stored)
     await db.execute(_BEGIN, *progress.row())
     await cards.put(db, [(after, stored[1])])
-    progress.counts["sessions"] = await cards.close_sessions(db, mid)
-    dropped = await cards.dropped(db, "DELETE FROM sign_in_grant WHERE mid = $1", mid)
-    progress.counts["grants"] = dropped
+    progress.counts["sessions"] = await sessions.close_sessions(db, mid)
+    progress.counts["grants"] = await sessions.delete_grants(db, mid)
     await _put(db, progress)
     await feed.append(db, now, *records)
     return progress.shown()
@@ -187,7 +186,7 @@ DELETE FROM grp WHERE owner = $1 AND id = ANY (
 
 
 async def _erase_groups(db: Connection, progress: Progress) -> bool:
-    deleted = await cards.dropped(db, _GROUPS, progress.mid, DOCUMENTS)
+    deleted = await delete_rows(db, _GROUPS, progress.mid, DOCUMENTS)
     progress.counts["groups"] += deleted
     return deleted < DOCUMENTS
 

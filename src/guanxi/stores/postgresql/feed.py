@@ -52,15 +52,11 @@ from guanxi.stores.port import Changes, Fault, FeedStatus, StoreUnavailable
 from guanxi.stores.postgresql import citus, holders
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.postgresql.many import Insert
+from guanxi.stores.postgresql.notes import locked_note, note, put_note
 from guanxi.text import Text
 
 #: SQL for the switch of the feed: null if it is off.
 SWITCH = f"(SELECT value FROM meta WHERE name = '{NOTE}')"
-_NOTE = "SELECT value FROM meta WHERE name = $1"
-_PUT_NOTE = """
-INSERT INTO meta (name, value) VALUES ($1, $2)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value
-"""
 _APPEND = """
 INSERT INTO change (number, time, kind, actor, target, body)
 SELECT nextval('change_number'), $1, kind, actor, target, body
@@ -110,8 +106,8 @@ async def put(db: Connection, switch: bytes, now: int, records: Sequence[Record]
     """Append changes to a feed that is on, with the value of its switch; else as ``append``."""
     time_ms = ms_of(now)
     values = [(each.kind, each.actor, each.target, body_of(each)) for each in records]
-    note = decoded(switch)
-    if note is not None and note.distributed:
+    current = decoded(switch)
+    if current is not None and current.distributed:
         numbers = await citus.draw(db, len(values))  # pragma: no cover - needs a Citus cluster
         rows = [(number, time_ms, *each) for number, each in zip(numbers, values, strict=True)]
         await _APPEND_NUMBERED.run(db, rows)
@@ -138,16 +134,16 @@ async def set_changes(
         await citus.before_switch(db, on)
     await db.execute(f"SET LOCAL lock_timeout = '{_LOCK_MS}ms'")
     await db.execute(_LOCK)
-    current = decoded(await db.fetchval(f"{_NOTE} FOR UPDATE", NOTE))
+    current = decoded(await locked_note(db, NOTE))
     if not on:
-        await db.execute("DELETE FROM meta WHERE name = $1", NOTE)
+        await put_note(db, NOTE, None)
         return current is not None
     if current is None:
         start = await newest_number(db, distributed)
         switch = new_switch(start, keep_days, keep_rows, distributed=distributed)
     else:
         switch = msgspec.structs.replace(current, keep_days=keep_days, keep_rows=keep_rows)
-    await db.execute(_PUT_NOTE, NOTE, encoded(switch))
+    await put_note(db, NOTE, encoded(switch))
     return current is None
 
 
@@ -159,17 +155,12 @@ async def mark_restored(db: Connection) -> bool:
 
     Expects a transaction.
     """
-    switch = decoded(await db.fetchval(f"{_NOTE} FOR UPDATE", NOTE))
+    switch = decoded(await locked_note(db, NOTE))
     if switch is not None:
         # Not the sequence's number: a dump may have that of a later moment than its rows.
         newest = max(switch.floor, await db.fetchval(_LAST))
-        await db.execute(_PUT_NOTE, NOTE, encoded(restored_switch(switch, newest)))
+        await put_note(db, NOTE, encoded(restored_switch(switch, newest)))
     return switch is not None
-
-
-async def _note(db: Connection) -> bytes | None:
-    value: bytes | None = await db.fetchval(_NOTE, NOTE)
-    return value
 
 
 async def newest_number(db: Connection, distributed: bool) -> int:
@@ -192,7 +183,7 @@ async def changes_after(db: Connection, cursor: Cursor | None, limit: int) -> Ch
     Expects no transaction: each statement must have a snapshot of its own. Raise what
     ``Feed.changes`` does.
     """
-    switch = switched_on(await _note(db))
+    switch = switched_on(await note(db, NOTE))
     newest = await newest_number(db, switch.distributed)
     after = number_after(switch, cursor, newest)
     if newest == after:  # a read of no shard
@@ -206,7 +197,7 @@ async def changes_after(db: Connection, cursor: Cursor | None, limit: int) -> Ch
             rows = await _rows(db, after, limit)
             found = before_gap(rows, after, seen)
     # Read again: what was trimmed meanwhile would look like a number that is missing for good.
-    switch = switched_on(await _note(db))
+    switch = switched_on(await note(db, NOTE))
     if cursor is None and after < switch.floor:
         return page(switch, switch.floor, [])
     number_after(switch, cursor or Cursor(switch.id, after), after)
@@ -242,7 +233,7 @@ async def end_cursor(db: Connection) -> str | None:
     try:
         await db.execute(f"SET LOCAL lock_timeout = '{_END_MS}ms'")
         await db.execute("LOCK TABLE change IN SHARE MODE")
-        switch = decoded(await _note(db))  # takes the snapshot
+        switch = decoded(await note(db, NOTE))  # takes the snapshot
         if switch is not None and not switch.distributed:
             # Not the sequence's number: a crash may undo what it drew for a rolled back transaction
             # and give it to a later change, which a reader with this cursor would miss.
@@ -275,7 +266,7 @@ async def changes_status(db: Connection) -> FeedStatus:
     """Return whether the feed is on, where it ends and what is kept. Expects no transaction."""
     async with db.transaction(isolation="repeatable_read", readonly=True):
         cursor = await end_cursor(db)
-        switch = decoded(await _note(db))
+        switch = decoded(await note(db, NOTE))
         if switch is None or cursor is None:
             return FeedStatus(on=False)
         oldest, newest = await db.fetchrow(_SPAN, switch.floor) or (None, None)
@@ -316,8 +307,7 @@ async def trim(
     # First, so that no change is deleted of a feed that is switched on meanwhile.
     newest = await newest_number(db, distributed)
     # One at a time, so that the floor only rises; also with ``set_changes``, which writes it too.
-    note = await db.fetchval(f"{_NOTE} FOR UPDATE", NOTE)
-    switch = decoded(note)
+    switch = decoded(await locked_note(db, NOTE))
     rows = [(row[0], row[1]) for row in await db.fetch(_OLDEST, TRIMMED)]
     if switch is None:
         last = min(rows[-1][0], newest) if rows else 0
@@ -331,7 +321,7 @@ async def trim(
     if deleted:
         if switch is not None and last > switch.floor:
             raised = msgspec.structs.replace(switch, floor=last)
-            await db.execute(_PUT_NOTE, NOTE, encoded(raised))
+            await put_note(db, NOTE, encoded(raised))
             if distributed:  # a reader could see a deletion before the floor: nodes commit in turn
                 return 0, True
         await db.execute("DELETE FROM change WHERE number <= $1", last)

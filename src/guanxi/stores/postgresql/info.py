@@ -8,9 +8,9 @@ from guanxi.accounts.account import State
 from guanxi.stores.port.info import BACKED_UP, CHECKED, StoreInfo, time_of_note
 from guanxi.stores.postgresql.citus import is_distributed
 from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.postgresql.notes import note
 
 _SERVER = "SELECT current_setting('server_version')"
-_NOTE = "SELECT value FROM meta WHERE name = $1"
 _STATES = "SELECT state, count(*) FROM account GROUP BY state"
 _TIME = "SELECT time FROM change ORDER BY number {} LIMIT 1"
 
@@ -72,14 +72,14 @@ async def info(db: Connection, exact: bool) -> AsyncIterator[StoreInfo]:
     sizes = await db.fetch(_DISTRIBUTED_SIZES if distributed else _SIZES)
     yield StoreInfo(
         engine=f"PostgreSQL {await db.fetchval(_SERVER)}" + (" with Citus" if distributed else ""),
-        schema=int(await db.fetchval(_NOTE, "version")),
+        schema=int(await note(db, "version") or 0),
         bytes={name: int(size) for name, size in sizes},
         counts=counts,
         states=states,
         estimated=not exact,
         oldest_change_ms=await db.fetchval(_TIME.format("ASC")),
         newest_change_ms=await db.fetchval(_TIME.format("DESC")),
-        checked=time_of_note(await db.fetchval(_NOTE, CHECKED)),
-        backed_up=time_of_note(await db.fetchval(_NOTE, BACKED_UP)),
+        checked=time_of_note(await note(db, CHECKED)),
+        backed_up=time_of_note(await note(db, BACKED_UP)),
         users=[row[0] for row in await db.fetch(_USERS)],
     )

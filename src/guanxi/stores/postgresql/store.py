@@ -45,10 +45,12 @@ from guanxi.stores.postgresql import account_lists as lists
 from guanxi.stores.postgresql import (
     administration,
     bulk,
+    bulk_staging,
     content,
     erasing,
     export,
     feed,
+    notes,
     reads,
     slices,
     suggesting,
@@ -57,6 +59,7 @@ from guanxi.stores.postgresql import cards as people
 from guanxi.stores.postgresql import check as checks
 from guanxi.stores.postgresql import info as infos
 from guanxi.stores.postgresql import requests as asking
+from guanxi.stores.postgresql import sessions as signed_in
 from guanxi.stores.postgresql.circuit import NodeDown
 from guanxi.stores.postgresql.connections import Connection, commit, failures
 from guanxi.stores.postgresql.engine import Engine, reading, streaming, writing
@@ -185,12 +188,12 @@ class PostgreSQLStore(Recording, Engine):
                 pass
         return await self.write(lambda db: _edit_account(db, now, mid, edit, documents))
 
-    open_session = writing(people.open_session)
-    session = reading(people.session)
-    sessions_of = reading(people.sessions_of)
-    use_sessions = writing(people.use_sessions)
-    close_session = writing(people.close_session)
-    close_sessions = writing(people.close_sessions)
+    open_session = writing(signed_in.open_session)
+    session = reading(signed_in.session)
+    sessions_of = reading(signed_in.sessions_of)
+    use_sessions = writing(signed_in.use_sessions)
+    close_session = writing(signed_in.close_session)
+    close_sessions = writing(signed_in.close_sessions)
     mids = reading(people.mids)
 
     async def put_grant(
@@ -198,16 +201,16 @@ class PostgreSQLStore(Recording, Engine):
     ) -> bool:
         now = self._seconds()
         return await self.write(
-            lambda db: people.put_grant(db, digest, mid, expires, now, again=again)
+            lambda db: signed_in.put_grant(db, digest, mid, expires, now, again=again)
         )
 
     async def take_grant(self, digest: bytes) -> int | None:
         # Clients poll for a grant: that must not cost a write transaction.
         now = self._seconds()
-        mid = await self.read(people.grant, digest, now)
+        mid = await self.read(signed_in.grant, digest, now)
         if not mid:
             return mid
-        return await self.write(lambda db: people.take_grant(db, digest, now))
+        return await self.write(lambda db: signed_in.take_grant(db, digest, now))
 
     @property
     def secret(self) -> bytes:
@@ -314,7 +317,7 @@ class PostgreSQLStore(Recording, Engine):
         """Import edges as the port describes; the tables are locked only after all are checked."""
         self.owner.here()
         async with self.pools.patient() as db:
-            await bulk.stage(db, rows(), LATEST if ahead else self._seconds(), progress)
+            await bulk_staging.stage(db, rows(), LATEST if ahead else self._seconds(), progress)
             with failures():
                 if await slices.are_needed(db):
                     return await slices.write(
@@ -360,9 +363,9 @@ class PostgreSQLStore(Recording, Engine):
         return await self.write(lambda db: asking.put_requests(db, rows, now))
 
     entries = streaming(export.entries)
-    sessions = streaming(people.sessions)
-    note = reading(people.note)
-    put_note = writing(people.put_note)
+    sessions = streaming(signed_in.sessions)
+    note = reading(notes.note)
+    put_note = writing(notes.put_note)
     check = streaming(checks.check)
     _info = streaming(infos.info)
 

@@ -7,7 +7,7 @@ to connect to others, too: one account of each is read.
 from __future__ import annotations
 
 from guanxi.graph.lists import Listing, Sort, Window
-from guanxi.stores.postgresql import cards, reads
+from guanxi.stores.postgresql import cards, reads, sessions
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.postgresql.shards import read_shards
 
@@ -33,4 +33,4 @@ async def warm(db: Connection) -> None:
         await cards.account(db, mid)
     await cards.cards(db, mids)
     await cards.tails(db, mids)
-    await cards.session(db, b"")
+    await sessions.session(db, b"")

@@ -60,14 +60,14 @@ demo: setup ## start a service with a small world, show the SDK at work
 
 ##@ Test
 
-# $(call shared,COMMAND): run the tests in four runs that share the files (tests/claims.py), as two
-# leave processors idle while they wait; print the logs of the other three when all are done, then
+# $(call shared,COMMAND): run the tests in five runs that share the files (tests/claims.py), as two
+# leave processors idle while they wait; print the logs of the other four when all are done, then
 # the slowest twenty tests of all.
 define shared
 	@folder=$$(mktemp -d) || exit 1; trap 'rm -rf "$$folder"' EXIT; mkdir "$$folder/claims"; \
 	run() { $(1) -p tests.claims --claims="$$folder/claims" --begin=$$1 \
 		-o console_output_style=classic; }; \
-	others=; for one in third middle last; do \
+	others=; for one in second third fourth last; do \
 		run $$one >"$$folder/$$one.log" 2>&1 & others="$$others $$!"; done; \
 	run first; failed=$$?; \
 	for one in $$others; do wait $$one || failed=1; done; \

@@ -2,9 +2,9 @@
 
 A run claims its next file by creating a file in the folder that ``--claims`` names, which must be
 empty when the first run starts; only then it imports that file. A run goes through the files from
-the first to the last, with ``--begin=last`` from the last to the first, and with ``--begin=third``
-or ``--begin=middle`` from there to the last and then from the first. So all end at about the same
-time, whatever the files cost, and tests of one folder mostly share their session fixtures.
+the first to the last, with ``--begin=last`` from the last to the first, and with ``second``,
+``third`` or ``fourth`` from that fifth to the last and then from the first. So all end at about the
+same time, whatever the files cost, and tests of one folder mostly share their session fixtures.
 """
 
 from __future__ import annotations
@@ -15,11 +15,17 @@ from pathlib import Path
 
 import pytest
 
+
+def _from(share: float) -> Callable[[list[pytest.File]], list[pytest.File]]:
+    return lambda files: files[int(share * len(files)) :] + files[: int(share * len(files))]
+
+
 #: By the value of ``--begin``: the order in which a run claims files.
 ORDERS: dict[str, Callable[[list[pytest.File]], list[pytest.File]]] = {
-    "first": lambda files: files,
-    "third": lambda files: files[len(files) // 3 :] + files[: len(files) // 3],
-    "middle": lambda files: files[len(files) // 2 :] + files[: len(files) // 2],
+    "first": _from(0),
+    "second": _from(0.2),
+    "third": _from(0.4),
+    "fourth": _from(0.6),
     "last": lambda files: files[::-1],
 }
 
@@ -75,6 +81,11 @@ class Sharing:
             if session.shouldstop:
                 raise session.Interrupted(session.shouldstop)
         return True
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Let a run succeed that found each file claimed by another."""
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self._files:
+            session.exitstatus = pytest.ExitCode.OK
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write how long each test took, with its fixtures, as a line of seconds and name."""

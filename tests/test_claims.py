@@ -82,7 +82,7 @@ def logged(project: Path) -> list[tuple[str, str, str]]:
 def test_each_test_runs_once_in_one_of_the_runs(project: Path) -> None:
     runs = [
         start(project, "a"),
-        *(start(project, "b", f"--begin={at}") for at in ("middle", "last")),
+        *(start(project, "b", f"--begin={at}") for at in ("third", "last")),
     ]
     ends = [end(run) for run in runs]
     assert [status for status, _ in ends] == [0, 0, 0], ends
@@ -100,7 +100,7 @@ def test_each_test_runs_once_in_one_of_the_runs(project: Path) -> None:
     ("begin", "numbers"),
     [
         ("first", (0, 10, 4, 6, 8, 1, 11, 3, 5, 7, 9)),
-        ("middle", (1, 11, 3, 5, 7, 9, 0, 10, 4, 6, 8)),
+        ("third", (6, 8, 1, 11, 3, 5, 7, 9, 0, 10, 4)),
         ("last", (9, 7, 5, 3, 11, 1, 8, 6, 4, 10, 0)),
     ],
 )
@@ -144,6 +144,13 @@ def test_tests_are_selected_within_each_file(project: Path) -> None:
     status, output = end(start(project, "a", "-k", "second"))
     assert status == 0, output
     assert f"{FILES * 3} passed, {FILES} deselected" in output
+
+
+def test_a_run_that_finds_every_file_claimed_succeeds(project: Path) -> None:
+    assert end(start(project, "a"))[0] == 0
+    status, output = end(start(project, "b", "--begin=last"))
+    assert status == 0, output
+    assert "no tests ran" in output
 
 
 def test_a_run_without_settings_is_refused(project: Path) -> None:

@@ -144,6 +144,7 @@ def test_the_address_of_a_code_is_shown_on_one_line(home: dict[str, str], state:
     assert "[red]d[/]\\r\\nFORGED" in line
 
 
+@pytest.mark.long
 def test_headers_and_bodies_that_are_no_json_are_not_shown(home: dict[str, str]) -> None:
     raw = HOSTILE.encode()
     for status_sent in (200, 302, 412, 500):

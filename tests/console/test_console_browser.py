@@ -45,6 +45,7 @@ def until_shown(browser: Chrome, selector: str, text: str) -> None:
     waiting(browser).until(lambda _: text in browser.execute_script(script, selector))
 
 
+@pytest.mark.long
 def test_every_page_is_accessible_and_fits(browser: Chrome, used: Operated) -> None:
     examine(browser, [f"{used.admin_url}/console{path}" for path in ("/sign-in", *PAGES)])
     assert not messages(browser)
@@ -73,6 +74,7 @@ def test_ban_see_it_arrive_erase(browser: Chrome, used: Operated) -> None:
     assert not messages(browser)
 
 
+@pytest.mark.long
 def test_import_a_file_by_keyboard_and_back_up(
     browser: Chrome, used: Operated, tmp_path: Path
 ) -> None:

@@ -203,6 +203,7 @@ def test_work_can_be_left_and_stopped(service: Operated) -> None:
     assert (audited(service)[0].what, audited(service)[0].status) == ("check", None)
 
 
+@pytest.mark.long
 def test_a_check_says_what_it_looks_at_and_how_much_is_done(service: Operated) -> None:
     order = msgspec.json.encode(Order(service.store, Check())) + b"\n"
     command = [sys.executable, "-m", "guanxi.console.operator.worker"]

@@ -64,6 +64,7 @@ def used(browser: Chrome, demo: Demo) -> Demo:
     return demo
 
 
+@pytest.mark.long
 def test_every_page_is_accessible_fits_and_keeps_names_text(browser: Chrome, used: Demo) -> None:
     examine(browser, [used.url + path for path in PAGES])
     console = messages(browser)

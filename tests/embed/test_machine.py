@@ -70,7 +70,7 @@ class SyncGraphOnPostgreSQL(RelationMachine):
 
 
 GraphOnSQLite.TestCase.settings = settings(
-    max_examples=count(5, 30), stateful_step_count=count(25, 50)
+    max_examples=count(3, 30), stateful_step_count=count(25, 50)
 )
 GraphOnPostgreSQL.TestCase.settings = settings(
     max_examples=count(1, 6), stateful_step_count=count(20, 50)

@@ -106,6 +106,7 @@ def test_each_program_says_how_to_run_it() -> None:
     assert [page.count(text) for text in programs.values()] == [1] * len(programs)
 
 
+@pytest.mark.long
 def test_fastapi(tmp_path: Path) -> None:
     with running("fastapi_app", tmp_path) as host:
         assert host.call("PUT", "/following/2")[0] == 401

@@ -189,7 +189,7 @@ class OnPostgreSQL(TogetherMachine):
     make = partial(Together, ENGINES["postgresql"])
 
 
-OnSQLite.TestCase.settings = settings(max_examples=count(3, 12), stateful_step_count=count(20, 50))
+OnSQLite.TestCase.settings = settings(max_examples=count(2, 12), stateful_step_count=count(20, 50))
 OnPostgreSQL.TestCase.settings = settings(
     max_examples=count(1, 5), stateful_step_count=count(15, 50)
 )

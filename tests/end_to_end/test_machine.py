@@ -21,9 +21,9 @@ class OnPostgreSQL(RelationMachine):
     make = partial(ServiceDriver, ENGINES["postgresql"])
 
 
-OnSQLite.TestCase.settings = settings(max_examples=count(3, 20), stateful_step_count=count(20, 50))
+OnSQLite.TestCase.settings = settings(max_examples=count(2, 20), stateful_step_count=count(20, 50))
 OnPostgreSQL.TestCase.settings = settings(
-    max_examples=count(2, 6), stateful_step_count=count(20, 50)
+    max_examples=count(1, 6), stateful_step_count=count(20, 50)
 )
 TestOnSQLite = OnSQLite.TestCase
 TestOnPostgreSQL = pytest.mark.usefixtures("server")(OnPostgreSQL.TestCase)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from hashlib import md5
@@ -76,11 +77,14 @@ def _calls(work: Callable[[], Any]) -> int:
         nonlocal made
         made += happened in ("call", "c_call")
 
+    gc.collect()
+    gc.disable()  # what it finalizes would be counted
     sys.setprofile(count)
     try:
         work()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return made
 
 

@@ -215,6 +215,7 @@ def test_a_connection_without_a_request_is_closed_in_the_end(tmp_path: Path) -> 
             assert connection.recv(1) == b""
 
 
+@pytest.mark.long
 def test_the_file_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "guanxi.toml"
     file.write_text('metrics = "127.0.0.1:0"\nallowed_hosts = ["old.example"]\n')

@@ -75,7 +75,7 @@ async def test_nothing_is_lost_or_read_twice_when_processes_are_killed(engine: E
     committed: dict[int, list[tuple[str, int, int]]] = defaultdict(list)
     unsure: Counter[int] = Counter()
     draw = Random(23)
-    for seed in range(count(2, 30)):
+    for seed in range(count(1, 30)):
         with others(
             (feed_writer, engine.address, seed, (1, 2, 3, 4)),
             (feed_writer, engine.address, seed, (5, 6, 7, 8)),
@@ -150,7 +150,7 @@ async def test_a_reader_follows_many_writers(engine: Engine) -> None:
 
     async def write(store: Store, seed: int) -> None:
         draw = Random(seed)
-        for _ in range(count(60, 300)):
+        for _ in range(count(40, 300)):
             owner, target = draw.sample(range(1, ACCOUNTS + 1), 2)
             act = draw.choice([Act.FOLLOW, Act.FOLLOW, Act.UNFOLLOW, Act.BLOCK, Act.UNBLOCK])
             await store.change([Modify(owner, target, act)], Limits().caps)
@@ -201,10 +201,10 @@ class PostgreSQLReplay(RelationMachine):
 
 
 SQLiteReplay.TestCase.settings = settings(
-    max_examples=count(8, 45), stateful_step_count=count(30, 60)
+    max_examples=count(4, 45), stateful_step_count=count(30, 60)
 )
 PostgreSQLReplay.TestCase.settings = settings(
-    max_examples=count(3, 7), stateful_step_count=count(30, 60)
+    max_examples=count(1, 7), stateful_step_count=count(30, 60)
 )
 TestSQLiteReplay = SQLiteReplay.TestCase
 TestPostgreSQLReplay = pytest.mark.usefixtures("server")(PostgreSQLReplay.TestCase)

@@ -89,7 +89,7 @@ async def test_the_counts_are_right_after_random_acts_and_imports(store: Store) 
     draw = Random(7)
     grouped = 0
     await people(store, *MIDS)
-    for _ in range(count(25, 200)):
+    for _ in range(count(10, 200)):
         if draw.random() < 0.3:
             rows = draw_rows(draw)
             rule: OnOtherTime = draw.choice(("replace", "newest", "oldest"))

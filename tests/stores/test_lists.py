@@ -293,7 +293,7 @@ async def test_keyset_pagination_returns_each_unchanged_row_once(
     store: Store, clock: Clock
 ) -> None:
     """Other rows are added, removed and moved to the front between the pages."""
-    unchanged = list(range(100, 100 + count(60, 200)))
+    unchanged = list(range(100, 100 + count(20, 200)))
     moving = list(range(10, 30))
     await people(store, ME, *unchanged, *moving)
     draw = Random(3)

@@ -54,6 +54,7 @@ def _kill_at(process: subprocess.Popen[str], ends: set[int], number: int) -> Non
         process.kill()
 
 
+@pytest.mark.long
 def test_a_killed_migration_brings_everything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,6 +173,11 @@ async def deleted(account: Credential) -> Any:
     return await user.delete_subscribe_group(await new_group(account, "丙"), account)
 
 
+async def grouped(account: Credential) -> Any:
+    await User(NEW, account).modify_relation(RelationType.SUBSCRIBE)
+    return await user.set_subscribe_group([NEW], [0], account)
+
+
 def of_hero(name: str) -> Callable[[Credential], Any]:
     return lambda account: getattr(User(HERO, account), name)()
 
@@ -224,7 +229,7 @@ CALLS: dict[str, Callable[[Credential], Any]] = {
     "create_subscribe_group": lambda c: user.create_subscribe_group("组", c),
     "rename_subscribe_group": renamed,
     "delete_subscribe_group": deleted,
-    "set_subscribe_group": lambda c: user.set_subscribe_group([NEW], [0], c),
+    "set_subscribe_group": grouped,
     "delete_viewed_videos_from_toview": user.delete_viewed_videos_from_toview,
     "clear_toview_list": user.clear_toview_list,
 }

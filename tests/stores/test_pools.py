@@ -179,11 +179,11 @@ async def test_reads_are_refused_at_once_while_a_pool_is_stuck(
 
 async def test_a_pool_that_was_idle_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its last connection came back long ago, but those in use were given out just now."""
-    monkeypatch.setattr(connections, "STUCK_SECONDS", 0.5)
+    monkeypatch.setattr(connections, "STUCK_SECONDS", 1.5)
     monkeypatch.setattr(connections, "STUCK_WAITING", 3)
     async with opened(MOST_CONNECTIONS) as store:
         await store.ready()
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.6)
         reads = (store.page(Listing.FOLLOWINGS, 1, Sort.NEWEST, PAGE) for _ in range(100))
         assert {len(found.rows) for found in await asyncio.gather(*reads)} == {0}
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 #: The most cases of one test function in the short form.
-CASES = 6
+CASES = 4
 #: Tests that run all their cases there, too: they are quick, or each case is another file of ours.
 WHOLE = (
     *("tests/contract/", "tests/graph/", "tests/world/", "tests/docs/", "tests/web/"),

@@ -546,10 +546,8 @@ def test_demo_as_json(tmp_path: Path) -> None:
     assert "guanxi serve" in error_of("demo", "--store", path)
 
 
-@pytest.mark.parametrize(
-    ("language", "line"),
-    [("en", "signed in: "), pytest.param("zh", "登录：", marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("language", "line"), [("en", "signed in: "), ("zh", "登录：")])
 def test_a_demo_interrupted_in_its_tour_exits_without_a_traceback(language: str, line: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, "demo", "--port", "0", "--accounts", "100"],

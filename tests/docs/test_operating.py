@@ -160,6 +160,7 @@ def databases() -> Iterator[list[str]]:
         postgres.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", "SELECT 1")
 
 
+@pytest.mark.long
 def test_a_postgresql_store_is_dumped_and_restored(databases: list[str], tmp_path: Path) -> None:
     dump, restore, *_ = re.findall(r"^```text\n(.*?)^```$", section("PostgreSQL"), re.M | re.S)
     store, empty = databases

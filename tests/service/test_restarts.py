@@ -313,6 +313,7 @@ def test_one_process_says_that_it_cannot_be_replaced(tmp_path: Path) -> None:
         assert send(service.url, "GET", _PATH).status == 200
 
 
+@pytest.mark.long
 def test_a_closed_terminal_ends_the_service(tmp_path: Path) -> None:
     ours, theirs = os.openpty()
     try:

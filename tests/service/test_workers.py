@@ -471,6 +471,7 @@ class _Client:
             self.groups.add(name)
 
 
+@pytest.mark.long
 def test_many_clients_at_once() -> None:
     """No answered change is lost, nothing hangs, every invariant holds, and waits are bounded."""
     with running(workers=2) as service:

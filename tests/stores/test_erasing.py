@@ -243,6 +243,7 @@ async def test_the_feed_replays_to_the_graph_without_the_account(store: Store) -
 KILLS = count(3, 20)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ENGINES)
 async def test_an_erasure_is_continued_after_kills(name: str, tmp_path: Path) -> None:
     engine = ENGINES[name](tmp_path)

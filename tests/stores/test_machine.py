@@ -36,7 +36,7 @@ PostgreSQLMachine.TestCase.settings = settings(
     max_examples=count(3, 15), stateful_step_count=count(30, 60)
 )
 ThreadsMachine.TestCase.settings = settings(
-    max_examples=count(3, 40), stateful_step_count=count(30, 60)
+    max_examples=count(2, 40), stateful_step_count=count(30, 60)
 )
 LoopThreadMachine.TestCase.settings = settings(
     max_examples=count(1, 5), stateful_step_count=count(30, 60)

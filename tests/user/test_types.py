@@ -8,6 +8,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -16,6 +17,7 @@ import pytest
 
 from guanxi import user
 from guanxi.contract import structs as s
+from guanxi.contract.errors import AlreadyFollowing
 from guanxi.demo.content import make_content
 from guanxi.demo.world import HERO, make_world
 from guanxi.stores.port import Store
@@ -174,7 +176,8 @@ async def deleted(account: Credential) -> Any:
 
 
 async def grouped(account: Credential) -> Any:
-    await User(NEW, account).modify_relation(RelationType.SUBSCRIBE)
+    with suppress(AlreadyFollowing):
+        await User(NEW, account).modify_relation(RelationType.SUBSCRIBE)
     return await user.set_subscribe_group([NEW], [0], account)
 
 

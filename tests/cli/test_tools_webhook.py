@@ -132,6 +132,7 @@ def test_what_another_backup_saw_is_posted_too(service: RunningService, tmp_path
     assert [[one["mid"] for one in each] for each in came] == [[2, 3], [2]]
 
 
+@pytest.mark.long
 def test_a_failure_is_noted_and_risk_control_stops(service: RunningService, tmp_path: Path) -> None:
     """p1: at the first sign of risk control it ends, and says how to go on."""
     me = environment(service, tmp_path)

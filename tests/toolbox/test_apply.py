@@ -378,6 +378,7 @@ def test_a_budget_per_day_is_shared_by_all_plans(at: Desk) -> None:
     assert at.apply(second, per_day=3, now=NOW + DAY + 100).outcomes == {"done": 3}
 
 
+@pytest.mark.long
 def test_an_act_of_an_abandoned_plan_counts_for_a_day(at: Desk) -> None:
     """Its response was lost, and nobody looked what became of it."""
     abandoned = at.plan(follow(7), name="abandoned")
@@ -403,6 +404,7 @@ def test_the_time_of_an_act_is_that_of_the_clock(at: Desk, monkeypatch: pytest.M
     assert second - first >= DAY / 2
 
 
+@pytest.mark.long
 def test_a_stop_before_the_reading_back_says_so(at: Desk) -> None:
     plan = at.plan(follow(7))
     at.faults.on_response = lambda _: at.faults.reads.update({dropped_before: 1.0})

@@ -156,6 +156,7 @@ def test_who_is_deregistered_is_not_followed_again_but_unblocked(tmp_path: Path)
         assert "deregistered, so not followed again: 2" in back.header.remarks
 
 
+@pytest.mark.long
 def test_what_is_not_in_effect_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """p18: answered 0, and still followed: there is nothing to take back."""
     monkeypatch.setattr(import_module("guanxi.toolbox.apply"), "_WAITS", (0.0, 0.0, 0.0))

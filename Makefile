@@ -39,6 +39,13 @@ help:
 ##@ Start
 
 # Each environment has a stamp file, so that nothing is installed twice.
+# Those of one lock file each; what needs more has a rule of its own.
+.venv-%/.locked: requirements/%.lock
+	@echo "setting up .venv-$*"
+	@{ $(PYTHON) -m venv .venv-$* && .venv-$*/bin/python -m pip install $(PIP_FLAGS) \
+		--require-hashes -r $<; } || { rm -rf .venv-$*; exit 1; }
+	@touch $@
+
 setup: .venv/.installed ## create .venv from the lock file, with guanxi in it
 	@:
 
@@ -133,13 +140,6 @@ soak: setup ## load a service for ten minutes (ARGS='MINUTES STORE')
 stranger: .venv-stranger/.locked ## create .venv-stranger: a client that others wrote
 	@:
 
-.venv-stranger/.locked: requirements/stranger.lock
-	@echo "setting up .venv-stranger"
-	@{ $(PYTHON) -m venv .venv-stranger && \
-		.venv-stranger/bin/python -m pip install $(PIP_FLAGS) --require-hashes \
-			-r requirements/stranger.lock; } || { rm -rf .venv-stranger; exit 1; }
-	@touch $@
-
 plugins: .venv-plugins/.installed ## create .venv-plugins: guanxi and plugins of pytest
 	@:
 
@@ -203,12 +203,6 @@ audit: .venv-audit/.locked ## look up advisories against the locked versions
 		cat .venv-audit/log >&2; [ $$status -eq 0 ] || exit 1; \
 	done
 
-.venv-forge/.locked: requirements/forge.lock
-	@echo "setting up .venv-forge"
-	@{ $(PYTHON) -m venv .venv-forge && .venv-forge/bin/python -m pip install $(PIP_FLAGS) \
-		--require-hashes -r requirements/forge.lock; } || { rm -rf .venv-forge; exit 1; }
-	@touch $@
-
 workflows: .venv-forge/.locked ## check the workflows of the forge
 	.venv-forge/bin/zizmor --offline --no-progress .github
 
@@ -217,24 +211,11 @@ mutants: setup ## change the code at random: does a test fail? (hours)
 
 ##@ Measure
 
-.venv-bench/.locked: requirements/bench.lock
-	@echo "setting up .venv-bench"
-	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/bench.lock
-	@touch $@
-
 # guanxi runs from src, so that the checked-out code is measured.
 bench: .venv-bench/.locked ## compare with bare parts and peers (ARGS=--quick)
 	PYTHONPATH=src .venv-bench/bin/python -m bench $(ARGS)
 
 ##@ Document
-
-.venv-docs/.locked: requirements/docs.lock
-	@echo "setting up .venv-docs"
-	@{ $(PYTHON) -m venv .venv-docs && \
-		.venv-docs/bin/python -m pip install $(PIP_FLAGS) --require-hashes \
-			-r requirements/docs.lock; } || { rm -rf .venv-docs; exit 1; }
-	@touch $@
 
 docs: setup .venv-docs/.locked ## build the site into build/site, check its links
 	@$(BIN)/python -m tools.site .venv-docs/bin/zensical
@@ -276,12 +257,6 @@ lock: .venv-lock/.locked ## rewrite the lock files (ARGS=--upgrade: newer ones)
 		echo "a lock file names where packages come from: see above" >&2; exit 1; }
 
 ##@ Release
-
-.venv-release/.locked: requirements/release.lock
-	@echo "setting up .venv-release"
-	@{ $(PYTHON) -m venv .venv-release && .venv-release/bin/python -m pip install $(PIP_FLAGS) \
-		--require-hashes -r requirements/release.lock; } || { rm -rf .venv-release; exit 1; }
-	@touch $@
 
 release-check: setup .venv-release/.locked ## build, try the wheel alone (ARGS=--full: everything)
 	$(BIN)/python -m tools.release_check $(ARGS)

@@ -60,6 +60,13 @@ def test_another_store_gets_the_whole_world(service: RunningService, tmp_path: P
     assert service.do(compare) == []
 
 
+def test_uses_of_sessions_that_wait_are_in_the_dump(service: RunningService) -> None:
+    call(service, e.MY_INFO, service.sign_in(1))
+    kept = service.dump()
+    service.do(lambda store: store.flush_visits())
+    assert service.dump() == kept
+
+
 def test_sessions_of_another_service_are_left_out(service: RunningService) -> None:
     service.sign_in(1)
     kept = service.dump()

@@ -35,7 +35,12 @@ _TYPES: dict[str, Any] = {
 
 
 async def dumped(store: Store) -> AsyncIterator[bytes]:
-    """Yield the lines of a store's world, each with its line feed. It holds the store's secret."""
+    """Yield the lines of a store's world, each with its line feed. It holds the store's secret.
+
+    When sessions were used is written first where it waits in memory, so that the lines are the
+    same until a next request changes something.
+    """
+    await store.flush_visits()
     for part in PARTS:
         async for row in part.rows(store, 0):
             yield _line(part.name, row)

@@ -255,7 +255,9 @@ def test_postgresql_lists_accounts_by_an_index_for_each_state() -> None:
     found = driver.do(explained())
     driver.close()
     for column, plan in found:
-        assert plan.count(f"Index Scan using account_by_{column} on account") == 3, plan
+        # On Citus an index and its table have the number of a shard at their ends.
+        scan = re.compile(rf"Index Scan using account_by_{column}(_\d+)? on account")
+        assert len(scan.findall(plan)) == 3, plan
         conditions = [line for line in plan.splitlines() if "Index Cond" in line]
         assert len(conditions) == 3
         assert all(f"ROW({column}, mid) > ROW(" in line for line in conditions), plan

@@ -47,11 +47,12 @@ from guanxi.text import Text
 
 T = TypeVar("T")
 
+#: How many jobs must wait before a transaction begins next to 0, 1, 2 … others, unless one has
+#: waited so many seconds. Many rows in one transaction cost less than a few in each of several, but
+#: two keep the server and this process busy at the same time.
+ENOUGH, PATIENCE_SECONDS = (1, 16, 64, 64), 0.25
 #: The number of shared transactions at the same time, and of acts in one.
-LANES, MAX_BATCH = 4, 256
-#: A further transaction begins when so many jobs wait, or one has waited so many seconds: many rows
-#: in one transaction cost less than a few rows in each of several.
-FULL, PATIENCE_SECONDS = 64, 0.25
+LANES, MAX_BATCH = len(ENOUGH), 256
 #: The number of jobs that may wait for a lane, and the seconds after which a job is not begun.
 MAX_WAITING, WAITING_SECONDS = 4_096, 10.0
 #: The seconds that a cancelled caller waits for its COMMIT, and ``close`` for running transactions.
@@ -186,11 +187,9 @@ class Writer:
 
     def _needs_lane(self) -> bool:
         """Return whether to begin another transaction for the waiting jobs now."""
-        return (
-            len(self._lanes) == LANES
-            or len(self._jobs) >= FULL
-            or self._jobs[0].since < time.monotonic() - PATIENCE_SECONDS
-        )
+        enough = ENOUGH[LANES - len(self._lanes)]
+        waited = time.monotonic() - self._jobs[0].since
+        return len(self._jobs) >= enough or waited > PATIENCE_SECONDS
 
     def _start(
         self, work: Coroutine[Any, Any, None], ended: Callable[[], object] = lambda: None

@@ -51,8 +51,13 @@ LINES: tuple[Line, ...] = (
     *cluster.LINES,
     *pages.LINES,
 )
-#: The lines of `python -m bench citus`.
-CITUS = (*cluster.LINES, *(line for line in postgres.LINES if "follow" in line.name))
+#: The lines of `python -m bench citus`: writes, cards, the first page, pages beside heavy calls.
+CITUS = (
+    *cluster.LINES,
+    *(line for line in postgres.LINES if "follow" in line.name),
+    *nodes.LINES,
+    *(line for line in crowd.LINES if line.name.startswith("postgres-")),
+)
 
 
 def main() -> int:
@@ -92,6 +97,8 @@ def main() -> int:
             growth.print_tables(growth.measure_points(bench), _say)
             return 0
         results, failed = _measure(bench, chosen, options.rounds or (1 if options.quick else 5))
+        if options.set and not options.only:
+            slopes.print_tables(bench, _say)
     _say(f"{time.monotonic() - began:.0f} s")
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
@@ -144,7 +151,10 @@ def _options() -> argparse.ArgumentParser:
         prog="bench", description="Compare guanxi with minimal programs."
     )
     parser.add_argument(
-        "set", nargs="?", choices=["citus"], help="measure the lines on a Citus cluster"
+        "set",
+        nargs="?",
+        choices=["citus"],
+        help="measure the lines of PostgreSQL and of a Citus cluster, and print the slopes",
     )
     parser.add_argument(
         "--cluster",

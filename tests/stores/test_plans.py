@@ -241,8 +241,9 @@ def test_postgresql_lists_accounts_by_an_index_for_each_state() -> None:
 
     async def explained() -> list[tuple[str, str]]:
         connection = await connect(driver.engine.address, PATIENT)
+        await connection.execute("BEGIN; SET LOCAL citus.propagate_set_commands = 'local'")
         for method in ("seqscan", "bitmapscan", "sort"):
-            await connection.execute(f"SET enable_{method} = off")
+            await connection.execute(f"SET LOCAL enable_{method} = off")
         plans = []
         for query in (AccountQuery(name="w", limit=2), AccountQuery(limit=2)):
             wanted = examined(query)

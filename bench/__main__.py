@@ -51,7 +51,7 @@ LINES: tuple[Line, ...] = (
     *cluster.LINES,
     *pages.LINES,
 )
-#: The lines of `python -m bench citus`: writes, cards, the first page, pages beside heavy calls.
+#: The lines of `python -m bench citus`: writes, cards, the first page, pages next to heavy calls.
 CITUS = (
     *cluster.LINES,
     *(line for line in postgres.LINES if "follow" in line.name),

@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from secrets import token_hex
 
 import asyncpg
@@ -21,7 +22,7 @@ from bench.graph import Graph, Recipe, cached_graph
 from bench.lines import Bench, Line, Sides, Skipped, Wrong
 from bench.load import Plan, load
 from bench.machine import guanxi, python, serving
-from bench.postgres import on_serving_core
+from bench.postgres import rate_by_hand
 from bench.reads import port_of
 from bench.writes import Follows
 from guanxi.graph.pair import sort_key_at
@@ -90,29 +91,6 @@ async def _by_hand(
     await connection.execute("COMMIT")
 
 
-def _hand_rate(bench: Bench, address: str, graph: Graph, draw: random.Random) -> float:
-    served = {*graph.owners}  # the service's side follows for these, in the same store
-    others = [mid for mid in graph.mids if mid not in served]
-
-    async def run() -> float:
-        began = time.perf_counter()
-
-        async def send(slot: int) -> int:
-            connection = await connect(address)
-            count = 0
-            while time.perf_counter() < began + bench.seconds:
-                drawn = draw.sample(others, 2 * _BY_HAND)
-                await _by_hand(connection, list(zip(drawn[::2], drawn[1::2], strict=True)), slot)
-                count += _BY_HAND
-            await connection.close()
-            return count
-
-        counts = await asyncio.gather(*map(send, range(_CONNECTIONS)))
-        return sum(counts) / (time.perf_counter() - began)
-
-    return on_serving_core(bench, run)
-
-
 @contextmanager
 def _follow(bench: Bench) -> Iterator[Sides]:
     count = round(_FOLLOWS_A_SECOND * (bench.seconds + 1))
@@ -129,7 +107,8 @@ def _follow(bench: Bench) -> Iterator[Sides]:
             )
             return load(plan, bench.cores.load).rate
 
-        yield Sides(ours, lambda: _hand_rate(bench, address, graph, draw))
+        by_hand = partial(rate_by_hand, write=_by_hand, connections=_CONNECTIONS)
+        yield Sides(ours, partial(by_hand, bench, address, graph, draw, _BY_HAND))
 
 
 LINES = (

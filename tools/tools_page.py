@@ -49,7 +49,7 @@ _PORTS = ("8000", "9000")
 _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d([ T\n]\d\d:\d\d(:\d\d)?)?"), "DATE"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
-    (re.compile(r"[\d,]+ bytes"), "N bytes"),
+    (re.compile(r"[\d,]+ (bytes|字节)"), r"N \1"),
     (re.compile(r"\b1[6-9]\d{8}\b"), "TIME"),
     (re.compile(r"in \d+\.\d\ds"), "in N s"),
 )

@@ -248,9 +248,9 @@ def test_relations_that_are_later_than_the_clock_are_counted(tmp_path: Path) -> 
     tomorrow = int(time.time()) + 86_400
 
     async def fill(store: Store) -> None:
-        late = EdgeRow(follower=1, followed=2, time=tomorrow)
-        rows = [late, EdgeRow(follower=3, followed=4, time=1)]
-        await store.import_edges(lambda: rows, ahead=True)
+        rows = [EdgeRow(follower=1, followed=2, time=1), EdgeRow(follower=3, followed=4, time=1)]
+        await store.import_edges(lambda: rows)
+        await store.put_edges([EdgeRow(follower=1, followed=2, time=tomorrow)])
 
     with_store(path, fill)
     result = guanxi("check", "--store", path)

@@ -228,6 +228,45 @@ async def test_an_interrupted_copy_resumes(
         await store.close()
 
 
+async def test_edges_of_another_store_may_be_written_twice(
+    ends: tuple[Engine, Engine], clock: Clock
+) -> None:
+    source, target = [await engine.open(clock) for engine in ends]
+    await fill(source, clock)
+    await target.put_accounts([row async for row in source.accounts()])
+    names = {(row.owner, row.name): row.id async for row in source.owned_groups()}
+    await target.import_edges(tuple, groups=names)
+    rows = [row async for row in source.edges()]
+    assert {row.kind for row in rows} == {"follow", "whisper", "block"}
+    assert any(row.groups for row in rows)
+    shuffled = Random(5).sample(rows, len(rows))
+    half = len(rows) // 2
+    for some in (shuffled[:half], shuffled[half - 9 :], shuffled[: half + 9]):
+        await target.put_edges(some)
+        await target.count_edges()
+        await target.count_edges()
+        assert await faults(target) == []
+    assert [row async for row in target.edges()] == rows
+    for mid in range(10, CROWD):
+        tallies = [await store.tally(mid) for store in (source, target)]
+        assert len({(it.following, it.whisper, it.black, it.follower) for it in tallies}) == 1
+        assert await source.groups(mid) == await target.groups(mid)
+    for store in (source, target):
+        await store.close()
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+async def test_an_edge_in_an_unknown_group_is_refused(store: Store) -> None:
+    await people(store, 1, 2)
+    rows = [
+        EdgeRow(follower=1, followed=2, time=1, groups=("none",)),
+        EdgeRow(follower=2, followed=1, time=1),
+    ]
+    with pytest.raises(StoreError, match="account 1 has no group named 'none'"):
+        await store.put_edges(rows)
+    assert [row async for row in store.edges()] == []
+
+
 async def test_a_target_with_other_data_is_refused(
     ends: tuple[Engine, Engine], clock: Clock
 ) -> None:

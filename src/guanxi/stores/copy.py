@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from guanxi.accounts.administrators import AuditEntry
 from guanxi.accounts.secrets import Session
-from guanxi.stores.port import EdgeRow, Erasure, OwnedGroup, Store, StoreError
+from guanxi.stores.port import Erasure, OwnedGroup, Store, StoreError
 from guanxi.text import Text
 from guanxi.world.kind import Entry
 
@@ -72,10 +72,6 @@ async def _put_groups(store: Store, rows: Sequence[OwnedGroup]) -> None:
     await store.import_edges(tuple, groups={(row.owner, row.name): row.id for row in rows})
 
 
-async def _put_edges(store: Store, rows: Sequence[EdgeRow]) -> None:
-    await store.import_edges(lambda: rows, ahead=True)
-
-
 async def _put_entries(store: Store, rows: Sequence[Entry]) -> None:
     await store.put(rows)
 
@@ -107,7 +103,7 @@ PARTS = (
         "relations",
         lambda store, after: store.edges(after),
         lambda row: int(row.follower),
-        _put_edges,
+        lambda store, rows: store.put_edges(rows),
         100_000,
     ),
     Part(
@@ -154,6 +150,7 @@ async def copy(source: Store, target: Store, progress: Progress, now: int) -> No
                 await _note(target, _Done(done.source, part.name, part.owner(rows[-1])))
                 count += len(rows)
                 progress(part.name, count)
+        await target.count_edges()
         await _note(target, _Done(done.source, _SESSIONS, 0))
     sessions = [session async for session in source.sessions() if session.expires > now]
     for start in range(0, len(sessions), _CONCURRENT_SESSIONS):

@@ -101,6 +101,8 @@ class Layer:
     erasures = _delegated(Store.erasures)
     put_erasures = _delegated(Store.put_erasures)
     import_edges = _delegated(Store.import_edges)
+    put_edges = _delegated(Store.put_edges)
+    count_edges = _delegated(Store.count_edges)
     edges = _delegated(Store.edges)
     accounts = _delegated(Store.accounts)
     put_accounts = _delegated(Store.put_accounts)

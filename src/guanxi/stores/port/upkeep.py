@@ -38,7 +38,6 @@ class Upkeep(Protocol):
         strict: bool = False,
         on_contradiction: OnContradiction = "refuse",
         on_other_time: OnOtherTime = "replace",
-        ahead: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import many edges; return how many are new, changed, unchanged and in conflict.
@@ -62,13 +61,28 @@ class Upkeep(Protocol):
         that wins removes the stored edges. Slices resolve so in either case, if an edge was stored
         after the check.
 
-        A row that is later than the clock is invalid, unless ``ahead``: a copy of a store has times
-        that a clock which was ahead gave it.
-
-        Raise BadLine for a row that is invalid, or that contradicts another row or, with
+        Raise BadLine for a row that is invalid, later than the clock, or that contradicts another
+        row or, with
         ``"refuse"``, a stored edge or time; StoreError if an id in ``groups`` cannot be used, or
         its owner has no account; StoreUnavailable (nothing written); StoreTimeout (perhaps written,
         or only some slices); and whatever ``rows`` raises.
+        """
+
+    async def put_edges(self, rows: Sequence[EdgeRow]) -> None:
+        """Write edges of another store, as a copy does; to write the same again changes nothing.
+
+        For a store that nobody else uses, with the accounts and groups of the edges, which may be
+        later than the clock: a clock that was ahead gave them their times. Counts may lack them
+        until ``count_edges``.
+
+        Raise StoreError for edges that cannot be as they were stored, StoreUnavailable (not
+        written) or StoreTimeout (perhaps written).
+        """
+
+    async def count_edges(self) -> None:
+        """Make all counts of relations and of members right, after ``put_edges``.
+
+        Raise as ``put_edges``.
         """
 
     def edges(

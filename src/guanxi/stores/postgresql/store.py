@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -27,7 +27,6 @@ from guanxi.graph.pair import Modify, mtime_of, sort_key_at
 from guanxi.stores.acts import in_transactions
 from guanxi.stores.erasing import CALL_SECONDS, Stage
 from guanxi.stores.feed import Recording, account_records, mute_records, unmute_record
-from guanxi.stores.lines import LATEST
 from guanxi.stores.port import (
     About,
     AccountRow,
@@ -45,6 +44,7 @@ from guanxi.stores.postgresql import account_lists as lists
 from guanxi.stores.postgresql import (
     administration,
     bulk,
+    bulk_copied,
     bulk_staging,
     content,
     erasing,
@@ -311,13 +311,12 @@ class PostgreSQLStore(Recording, Engine):
         strict: bool = False,
         on_contradiction: OnContradiction = "refuse",
         on_other_time: OnOtherTime = "replace",
-        ahead: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import edges as the port describes; the tables are locked only after all are checked."""
         self.owner.here()
         async with self.pools.patient() as db:
-            await bulk_staging.stage(db, rows(), LATEST if ahead else self._seconds(), progress)
+            await bulk_staging.stage(db, rows(), self._seconds(), progress)
             with failures():
                 if await slices.are_needed(db):
                     return await slices.write(
@@ -341,6 +340,21 @@ class PostgreSQLStore(Recording, Engine):
                 await feed.append(db, sort_key_at(self._clock()), IMPORTED)
                 await commit(db)
             return imported
+
+    async def put_edges(self, rows: Sequence[EdgeRow]) -> None:
+        await self._alone(partial(bulk_copied.put_edges, rows=rows))
+
+    async def count_edges(self) -> None:
+        await self._alone(bulk_copied.count)
+
+    async def _alone(self, work: Callable[[Connection], Awaitable[None]]) -> None:
+        """Do work that may take minutes in a transaction, on a connection of its own."""
+        self.owner.here()
+        async with self.pools.patient() as db:
+            with failures():
+                await db.transaction().start()
+                await work(db)
+                await commit(db)
 
     edges = streaming(export.edges)
 

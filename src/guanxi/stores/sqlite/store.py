@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import apsw
 
@@ -68,6 +68,11 @@ from guanxi.world.marks import MUTE
 
 T = TypeVar("T")
 
+#: New accounts by mid, and the ids of new groups by owner and name.
+New: TypeAlias = tuple[
+    Mapping[int, tuple[Card, Privacy, State]],
+    Mapping[tuple[int, str], int],
+]
 #: The note that ``ready`` writes.
 _READY = "ready"
 #: How many documents are deleted, and visits added, in one transaction: about 10 ms.
@@ -338,13 +343,32 @@ class SQLiteStore(Recording, Engine):
         strict: bool = False,
         on_contradiction: OnContradiction = "refuse",
         on_other_time: OnOtherTime = "replace",
-        ahead: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import edges as the port describes; the write lock is held only after all are checked."""
+        return await self._import(
+            rows,
+            self._seconds(),
+            (accounts or {}, groups or {}),
+            strict=strict,
+            on_contradiction=on_contradiction,
+            on_other_time=on_other_time,
+            progress=progress,
+        )
+
+    async def _import(
+        self,
+        rows: Callable[[], Iterable[EdgeRow]],
+        latest: int,
+        new: New = ({}, {}),
+        *,
+        strict: bool = False,
+        on_contradiction: OnContradiction = "refuse",
+        on_other_time: OnOtherTime = "replace",
+        progress: Callable[[int], None] | None = None,
+    ) -> Imported:
+        """Import edges that are not later than ``latest``, in seconds since the Unix epoch."""
         self.owner.here()
-        new = accounts or {}, groups or {}
-        latest = LATEST if ahead else self._seconds()
         now = sort_key_at(self._clock())
 
         def work() -> Imported:
@@ -365,6 +389,12 @@ class SQLiteStore(Recording, Engine):
                 return write_slices(db, self.path, *new, now, on_other_time)
 
         return await self.apart(work)
+
+    async def put_edges(self, rows: Sequence[EdgeRow]) -> None:
+        await self._import(lambda: rows, LATEST)
+
+    async def count_edges(self) -> None:
+        """Do nothing: the counts change with the edges."""
 
     edges = streaming(export.edges)
 

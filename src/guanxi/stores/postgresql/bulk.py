@@ -30,6 +30,9 @@ from guanxi.stores.postgresql.bulk_groups import count_members, create_groups
 from guanxi.stores.postgresql.cards import put, put_plain
 from guanxi.stores.postgresql.connections import Connection
 
+#: Whether the store has relations. Without the limit Citus copies the table to decide it.
+HAS_RELATIONS = "SELECT EXISTS (SELECT 1 FROM relation LIMIT 1)"
+
 
 async def check(
     db: Connection,
@@ -216,18 +219,22 @@ SELECT (SELECT count(*) FROM staged), count(*) FILTER (
 )
 FROM stored AS held JOIN ends AS new USING (owner, other) LEFT JOIN extras USING (line)
 """
-_INSERT_PAIRS = """
-INSERT INTO relation AS held (
+_COLUMNS = """
     owner, other, follows, whispers, blocks, followed, groups,
     contract_ts, contract_attr, other_contract_ts, other_contract_attr, visits
-)
+"""
+_PAIRS = """
 SELECT owner, other, follows, whispers, blocks, followed, mine.groups,
     mine.ts, mine.user_attr, theirs.ts, theirs.user_attr, mine.visits
 FROM ends LEFT JOIN extras AS mine USING (line) LEFT JOIN extras AS theirs ON theirs.line = back
 WHERE coalesce(follows, whispers, blocks, followed) IS NOT NULL
+AND {} (SELECT 1 FROM stored WHERE stored.owner = ends.owner AND stored.other = ends.other)
+ORDER BY owner, other
 """
+_INSERT_NEW = f"INSERT INTO relation ({_COLUMNS}) {_PAIRS.format('NOT EXISTS')}"
 # What the file does not contain stays: contract and visits of a following, the other side.
-_MERGE = """
+_MERGE_STORED = f"""
+INSERT INTO relation AS held ({_COLUMNS}) {_PAIRS.format("EXISTS")}
 ON CONFLICT (owner, other) DO UPDATE SET
     follows = coalesce(excluded.follows, held.follows),
     whispers = coalesce(excluded.whispers, held.whispers),
@@ -240,18 +247,26 @@ ON CONFLICT (owner, other) DO UPDATE SET
     other_contract_attr = coalesce(excluded.other_contract_attr, held.other_contract_attr),
     visits = coalesce(excluded.visits, held.visits)
 """
+# The rows with a request, which are few or none, that belong to a pair of the file.
+_WITH_REQUEST = """
+(
+    SELECT owner, other, blocked FROM stored JOIN ends USING (owner, other)
+    WHERE requests IS NOT NULL OR requested IS NOT NULL OFFSET 0
+) AS named
+"""
 # Also for an edge that lost: what it lost against excludes a request as well.
-_END_REQUESTS = """
+_END_REQUESTS = f"""
 UPDATE relation SET
-    requests = CASE WHEN follows IS NULL AND NOT named.blocked THEN requests END,
-    requested = CASE WHEN followed IS NULL AND NOT named.blocked THEN requested END
-FROM (SELECT owner, other, blocked FROM ends OFFSET 0) AS named
+    requests = CASE WHEN relation.follows IS NULL AND NOT named.blocked THEN relation.requests END,
+    requested = CASE
+        WHEN relation.followed IS NULL AND NOT named.blocked THEN relation.requested
+    END
+FROM {_WITH_REQUEST}
 WHERE relation.owner = named.owner AND relation.other = named.other
-AND (requests IS NOT NULL OR requested IS NOT NULL)
 """
 # Such a row had nothing but the request that ended.
-_DELETE_EMPTY = """
-DELETE FROM relation USING (SELECT owner, other FROM ends OFFSET 0) AS named
+_DELETE_EMPTY = f"""
+DELETE FROM relation USING {_WITH_REQUEST}
 WHERE relation.owner = named.owner AND relation.other = named.other
 AND coalesce(follows, whispers, blocks, followed, requests, requested) IS NULL
 """
@@ -266,13 +281,14 @@ async def _write_pairs(db: Connection) -> None:
 
     For an empty table its indexes are dropped and created again, which is faster.
     """
-    if await db.fetchval("SELECT EXISTS (SELECT 1 FROM relation)"):
-        await db.execute(_INSERT_PAIRS + _MERGE)
+    if await db.fetchval(HAS_RELATIONS):
+        await db.execute(_INSERT_NEW)
+        await db.execute(_MERGE_STORED)
         return
     indexes = await db.fetch(_INDEXES)
     for name, _ in indexes:
         await db.execute(f"DROP INDEX {name}")
-    await db.execute(_INSERT_PAIRS)
+    await db.execute(_INSERT_NEW)
     for _, definition in indexes:
         await db.execute(definition)
 

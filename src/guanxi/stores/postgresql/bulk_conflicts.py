@@ -129,7 +129,6 @@ _FORGET = (
     UPDATE ends SET followed = NULL, back = NULL FROM losing
     WHERE owner = target AND other = source
     """,
-    "DELETE FROM staged USING losing WHERE staged.line = losing.line",
 )
 # The staged rows that remove stored edges. (If both block each other, the lower source counts.)
 _WINNING = """

@@ -1,7 +1,7 @@
 """The staging of an import: edges are copied into temporary tables and checked against each other.
 
-There they are paired, so that an end of a pair is one row, as in ``relation``. Only one chunk of
-rows is in memory at a time.
+There they are paired: ``ends`` has a row for each end of a pair, as ``relation`` has, and
+``staged`` shows each edge of the file in it. Only one chunk of rows is in memory at a time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SET temp_buffers = '128MB';
 SET work_mem = '256MB';
 """
 _STAGE = f"""
-CREATE TEMP TABLE staged (
+CREATE TEMP TABLE incoming (
     line bigint GENERATED ALWAYS AS IDENTITY,
     kind text NOT NULL CHECK (kind IN {KINDS}),
     source bigint NOT NULL CHECK (source > 0),
@@ -61,10 +61,10 @@ async def stage(
     now: int,
     progress: Callable[[int], None] | None,
 ) -> None:
-    """Copy the edges into temporary tables, and check them against each other.
+    """Copy the edges into temporary tables, and check each alone.
 
-    Raise ``BadLine``, with the number of the row from 1, for an invalid edge, for one later than
-    ``now`` (seconds since the Unix epoch), and for one that contradicts or repeats an earlier one.
+    Raise ``BadLine``, with the number of the row from 1, for an invalid edge and for one later than
+    ``now`` (seconds since the Unix epoch); ``pair`` must follow, which compares them.
     Rows are read on another thread; ``progress`` gets the number read so far; errors of both pass
     unchanged. ``StoreError`` for the server's errors. Expects no open transaction. The temporary
     tables stay on the connection, which must be closed afterwards.
@@ -79,8 +79,6 @@ async def stage(
         lines += len(chunk)
         if progress is not None:
             progress(lines)
-    with failures():
-        await _pair(db)
 
 
 async def _stage_chunk(db: Connection, chunk: Sequence[EdgeRow], lines: int, now: int) -> None:
@@ -89,7 +87,7 @@ async def _stage_chunk(db: Connection, chunk: Sequence[EdgeRow], lines: int, now
     Raise ``BadLine`` for an edge that is invalid or later than ``now``.
     """
     try:
-        await db.copy_records_to_table("staged", records=map(_fields, chunk), columns=_COLUMNS)
+        await db.copy_records_to_table("incoming", records=map(_fields, chunk), columns=_COLUMNS)
     except _INVALID:
         raise first_invalid(chunk, lines, now) from None
     await _stage_rest(db, [each for each in enumerate(chunk, lines + 1) if has_extras(each[1])])
@@ -113,30 +111,40 @@ async def _stage_rest(db: Connection, numbered: Sequence[tuple[int, EdgeRow]]) -
     await db.copy_records_to_table("staged_visits", records=visits)
 
 
-# Everything that the file contains about a pair, once for each end.
+# Everything that the file contains about a pair, once for each end. A pair has two rows, if no line
+# repeats another.
 _PAIR = """
-CREATE TEMP TABLE ends AS
-SELECT owner, other, follows, whispers, blocks, followed, line, back, blocked,
-    blocked <> back_blocked OR row_number() OVER (PARTITION BY owner, other) > 1 AS clash
+CREATE TEMP TABLE all_ends AS
+SELECT owner, other, follows, whispers, blocks, followed, line, back, blocked, special,
+    {number} AS pair,
+    blocked <> back_blocked OR row_number() OVER (PARTITION BY {key}) > {most} AS clash
 FROM (
     SELECT coalesce(mine.source, back.target) AS owner, coalesce(mine.target, back.source) AS other,
         CASE mine.kind WHEN 'follow' THEN mine.place END AS follows,
         CASE mine.kind WHEN 'whisper' THEN mine.place END AS whispers,
         CASE mine.kind WHEN 'block' THEN mine.place END AS blocks,
         CASE back.kind WHEN 'follow' THEN back.place END AS followed,
-        mine.line, back.line AS back,
+        mine.line, back.line AS back, coalesce(mine.special, false) AS special,
         coalesce(mine.kind, back.kind) = 'block' AS blocked,
         coalesce(back.kind, mine.kind) = 'block' AS back_blocked
-    FROM staged AS mine FULL JOIN staged AS back
+    FROM incoming AS mine FULL JOIN incoming AS back
     ON mine.source = back.target AND mine.target = back.source
 ) AS paired
-ORDER BY owner, other
+ORDER BY {key}
 """
+_LOW_HIGH = "least(owner, other), greatest(owner, other)"
+_BY_OWNER = _PAIR.format(number="NULL::bigint", key="owner, other", most=1)
+_BY_PAIR = _PAIR.format(
+    number=f"(row_number() OVER (ORDER BY {_LOW_HIGH}) - 1) / 2", key=_LOW_HIGH, most=2
+)
 # Two rows of a pair are compatible if their directions differ and both or neither is a block.
 _CLASH = """
 WITH suspect AS (
-    SELECT staged.line, source, target, kind FROM staged
-    JOIN ends ON owner = source AND other = target WHERE clash
+    SELECT line, source, target, kind FROM incoming
+    JOIN (
+        SELECT DISTINCT least(owner, other) AS low, greatest(owner, other) AS high
+        FROM all_ends WHERE clash
+    ) AS clashing ON least(source, target) = low AND greatest(source, target) = high
 )
 SELECT min(later.line) FROM suspect AS earlier JOIN suspect AS later
 ON least(earlier.source, earlier.target) = least(later.source, later.target)
@@ -145,16 +153,32 @@ WHERE earlier.line < later.line AND (
     earlier.source = later.source OR (earlier.kind = 'block') <> (later.kind = 'block')
 )
 """
+#: The view ``ends``: of all pairs, or of those that a condition follows.
+ENDS = """
+CREATE OR REPLACE TEMP VIEW ends AS
+SELECT owner, other, follows, whispers, blocks, followed, line, back, blocked, special FROM all_ends
+"""
+_STAGED = """
+CREATE TEMP VIEW staged AS
+SELECT line, owner AS source, other AS target, special,
+    CASE WHEN follows IS NOT NULL THEN 'follow' WHEN whispers IS NOT NULL THEN 'whisper'
+    ELSE 'block' END AS kind,
+    coalesce(follows, whispers, blocks) AS place
+FROM ends WHERE line IS NOT NULL
+"""
 
 
-async def _pair(db: Connection) -> None:
-    """Create the temporary table ``ends`` from the staged rows, with a row for each end of a pair.
+async def pair(db: Connection, *, in_slices: bool) -> None:
+    """Create the views ``ends`` and ``staged`` of what is staged.
 
-    Raise ``BadLine`` for the first line that repeats or contradicts an earlier one.
+    If they are to be written ``in_slices``, the table of the ends, ``all_ends``, is in the order of
+    its pairs and numbers them from 0. Raise ``BadLine`` for the first line that repeats or
+    contradicts an earlier one.
     """
-    await db.execute("ANALYZE staged, staged_group, staged_contract, staged_visits")
-    await db.execute(_PAIR)
-    await db.execute("ANALYZE ends")
-    if await db.fetchval("SELECT EXISTS (SELECT 1 FROM ends WHERE clash)"):
+    await db.execute("ANALYZE incoming, staged_group, staged_contract, staged_visits")
+    await db.execute(_BY_PAIR if in_slices else _BY_OWNER)
+    await db.execute("ANALYZE all_ends")
+    if await db.fetchval("SELECT EXISTS (SELECT 1 FROM all_ends WHERE clash)"):
         line = await db.fetchval(_CLASH)
         raise BadLine(line, REPEATED)
+    await db.execute(f"DROP TABLE incoming; {ENDS}; {_STAGED}")

@@ -20,6 +20,7 @@ from guanxi.stores.port import (
     StoreTimeout,
 )
 from guanxi.stores.postgresql import bulk, feed
+from guanxi.stores.postgresql.bulk_staging import ENDS
 from guanxi.stores.postgresql.connections import ERRORS, Connection, commit
 from guanxi.text import Text
 
@@ -27,47 +28,18 @@ from guanxi.text import Text
 WHOLE = 20_000
 #: The seconds that a slice should last, and the least, first and largest number of its pairs.
 SLICE_SECONDS = 0.5
-_LEAST, _FIRST, _LARGEST = 2_000, 5_000, 20_000
+_LEAST, _FIRST, _LARGEST = 2_000, 5_000, 50_000
 
-_COUNT = "SELECT count(*) FROM staged"
-_OF_LINE = ("staged_group", "staged_contract", "staged_visits")
-_ROW = "line, kind, source, target, mtime, finer, special"
-_END = "owner, other, follows, whispers, blocks, followed, line, back, clash, blocked"
-# The two ends of a pair are next to each other, and have one number.
-_SET_ASIDE = f"""
-ALTER TABLE ends RENAME TO ends_unsorted;
-CREATE TEMP TABLE all_ends AS
-SELECT {_END}, (row_number() OVER (ORDER BY least(owner, other), greatest(owner, other)) - 1) / 2
-    AS pair
-FROM ends_unsorted;
-DROP TABLE ends_unsorted;
-CREATE INDEX all_ends_pair ON all_ends (pair);
-CREATE TEMP TABLE ends AS SELECT {_END} FROM all_ends LIMIT 0;
-ALTER TABLE staged RENAME TO all_staged;
-CREATE INDEX all_staged_line ON all_staged (line);
-CREATE TEMP TABLE staged (LIKE all_staged INCLUDING GENERATED);
-ANALYZE all_ends, all_staged;
-""" + "".join(
+_COUNT = "SELECT count(*) FROM incoming"
+_PAIRS = "SELECT coalesce(max(pair) + 1, 0) FROM all_ends"
+# What belongs to lines is shown for those of the slice.
+_SET_ASIDE = "CREATE INDEX all_ends_pair ON all_ends (pair);" + "".join(
     f"""
 ALTER TABLE {name} RENAME TO all_{name};
 CREATE INDEX all_{name}_line ON all_{name} (line);
-CREATE TEMP TABLE {name} (LIKE all_{name});
-ANALYZE all_{name};
+CREATE TEMP VIEW {name} AS SELECT all_{name}.* FROM all_{name} JOIN staged USING (line);
 """
-    for name in _OF_LINE
-)
-_EMPTY = f"TRUNCATE ends, staged, {', '.join(_OF_LINE)}"
-_TAKE_ENDS = f"""
-INSERT INTO ends SELECT {_END} FROM all_ends WHERE pair >= $1 AND pair < $2 ORDER BY owner, other
-"""
-_TAKE = (
-    f"INSERT INTO staged ({_ROW}) SELECT {_ROW} FROM all_staged"
-    " WHERE line IN (SELECT line FROM ends WHERE line IS NOT NULL)",
-    *(
-        f"INSERT INTO {name} SELECT all_{name}.* FROM all_{name} JOIN staged USING (line)"
-        for name in _OF_LINE
-    ),
-    f"ANALYZE ends, staged, {', '.join(_OF_LINE)}",
+    for name in ("staged_group", "staged_contract", "staged_visits")
 )
 
 
@@ -75,7 +47,7 @@ async def are_needed(db: Connection) -> bool:
     """Return whether the staged edges are many, and the store has relations already."""
     if await db.fetchval(_COUNT) <= WHOLE:
         return False
-    return bool(await db.fetchval("SELECT EXISTS (SELECT 1 FROM relation)"))
+    return bool(await db.fetchval(bulk.HAS_RELATIONS))
 
 
 async def write(
@@ -104,15 +76,12 @@ async def write(
             on_other_time=on_other_time,
         )
     await db.execute(_SET_ASIDE)
-    pairs = await db.fetchval("SELECT coalesce(max(pair) + 1, 0) FROM all_ends")
+    pairs = await db.fetchval(_PAIRS)
     first, size, imported = 0, _FIRST, Imported()
     try:
         while first < pairs:
             last = min(first + size, pairs)
-            await db.execute(_EMPTY)
-            await db.execute(_TAKE_ENDS, first, last)
-            for statement in _TAKE:
-                await db.execute(statement)
+            await db.execute(f"{ENDS} WHERE pair >= {first:d} AND pair < {last:d}")
             began = time.monotonic()
             await db.execute("BEGIN")
             imported += await bulk.write(

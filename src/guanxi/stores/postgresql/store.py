@@ -318,7 +318,9 @@ class PostgreSQLStore(Recording, Engine):
         async with self.pools.patient() as db:
             await bulk_staging.stage(db, rows(), self._seconds(), progress)
             with failures():
-                if await slices.are_needed(db):
+                in_slices = await slices.are_needed(db)
+                await bulk_staging.pair(db, in_slices=in_slices)
+                if in_slices:
                     return await slices.write(
                         db,
                         accounts or {},

@@ -23,6 +23,7 @@ from bench import (
     growth,
     heavy,
     holds,
+    imports,
     library,
     nodes,
     pages,
@@ -50,6 +51,7 @@ LINES: tuple[Line, ...] = (
     *holds.LINES,
     *cluster.LINES,
     *pages.LINES,
+    *imports.LINES,
 )
 #: The lines of `python -m bench citus`: writes, cards, the first page, pages next to heavy calls.
 CITUS = (

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import combinations
+from pathlib import Path
+from random import Random
 
+import msgspec
 import pytest
 
+from guanxi.graph.pair import Contract
 from guanxi.stores import open_store
-from guanxi.stores.port import BadLine, EdgeRow, Imported, Store
+from guanxi.stores.port import BadLine, EdgeRow, Imported, OnOtherTime, SentRequest, Store
 from guanxi.stores.postgresql import slices
 from tests import postgres
+from tests.counts import count
 from tests.stores.world import faults, follow, people
 
 pytestmark = pytest.mark.usefixtures("runner")
@@ -98,3 +104,71 @@ async def test_unknown_accounts_are_created_with_the_slice_that_names_them(addre
         assert (await store.import_edges(lambda: [*rows(), *edges])).new == _PAIRS + len(new)
         assert (await store.cards([*new])).keys() == {*new}
         assert await faults(store) == []
+
+
+def random_rows(draw: Random) -> list[EdgeRow]:
+    """Return edges that do not contradict one another, with everything that an edge can have."""
+    found = []
+    for pair in combinations(_IMPORTED, 2):
+        blocks = draw.random() < 0.15
+        for follower, followed in (pair, pair[::-1]):
+            if draw.random() < 0.4:
+                continue
+            time, kind = draw.randrange(1, 20), draw.choice(["follow"] * 5 + ["whisper"])
+            if blocks or kind == "whisper":
+                kind = "block" if blocks else kind
+                row = EdgeRow(follower=follower, followed=followed, time=time, kind=kind)
+            else:
+                row = EdgeRow(
+                    follower=follower,
+                    followed=followed,
+                    time=time,
+                    special=draw.random() < 0.2,
+                    groups=tuple(draw.sample(["a", "b", "c"], draw.choice([0, 0, 1, 2]))),
+                    contract=Contract(draw.randrange(1, 9)) if draw.random() < 0.2 else None,
+                    visits=draw.choice([0, 0, 3]),
+                )
+            found.append(row)
+    draw.shuffle(found)
+    return found
+
+
+@pytest.mark.parametrize("on_other_time", ["replace", "newest", "oldest"])
+@pytest.mark.parametrize("seed", range(count(1, 8)))
+async def test_slices_write_what_one_transaction_writes_and_what_a_file_has(
+    seed: int,
+    on_other_time: OnOtherTime,
+    address: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draw = Random(seed)
+    before, rows = random_rows(draw), random_rows(draw)
+    asked = draw.sample([(a, b) for a in range(200, 215) for b in _IMPORTED[:15]], 60)
+    found = []
+    with postgres.schema() as other:
+        for at, whole in ((address, 100), (other, 10**6), (str(tmp_path / "s.db"), 100)):
+            monkeypatch.setattr(slices, "WHOLE", whole)
+            store = await open_store(at, create=True)
+            await people(store, *_IMPORTED, *range(200, 215))
+            await store.import_edges(lambda: before)
+            await store.put_requests([SentRequest(*pair, 5) for pair in asked])
+            ends = [EdgeRow(follower=a, followed=b, time=3) for a, b in asked[::2]]
+            done = await store.import_edges(
+                lambda: [*rows, *ends],  # noqa: B023 - is awaited
+                on_contradiction="resolve",
+                on_other_time=on_other_time,
+            )
+            assert await faults(store) == []
+            found.append(
+                (
+                    done,
+                    [row async for row in store.edges()],
+                    [row async for row in store.pending_requests()],
+                )
+            )
+            await store.close()
+    in_slices, in_one, in_a_file = found
+    assert in_slices == in_one == in_a_file
+    assert min(msgspec.structs.astuple(found[0][0])) > 0
+    assert len(found[0][2]) == len(asked) // 2

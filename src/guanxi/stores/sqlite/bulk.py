@@ -74,7 +74,7 @@ CREATE TEMP TABLE staged (
     CHECK (follower <> followed)
 ) STRICT;
 CREATE TEMP TABLE staged_group (
-    line INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (line, name)
+    line INTEGER NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (line, name)
 ) WITHOUT ROWID;
 CREATE TEMP TABLE staged_contract (
     line INTEGER PRIMARY KEY, ts INTEGER NOT NULL, user_attr INTEGER NOT NULL
@@ -194,8 +194,8 @@ def _stage_extras(db: apsw.Connection, numbered: Sequence[tuple[int, EdgeRow]]) 
     not a follow, and for invalid visits or group names.
     """
     for line, row in numbered:
-        for name in group_names(line, row):
-            db.execute("INSERT INTO staged_group VALUES (?, ?)", (line, name))
+        for at, name in enumerate(group_names(line, row)):
+            db.execute("INSERT INTO staged_group VALUES (?, ?, ?)", (line, name, at))
         if row.groups:
             db.execute(f"UPDATE staged SET flags = flags | {GROUPED} WHERE line = ?", (line,))
         if row.contract is not None:
@@ -480,14 +480,15 @@ def create_groups(db: apsw.Connection, groups: Mapping[tuple[int, str], int]) ->
 
 def new_groups(db: apsw.Connection, table: str) -> None:
     """Create the groups that the edges in ``table`` name and their owners lack, with random ids."""
+    # ``at`` is of the row that has the least line.
     lacking = f"""
-        SELECT follower, name FROM {table} CROSS JOIN staged_group USING (line)
+        SELECT follower, name, min(line), at FROM {table} CROSS JOIN staged_group USING (line)
         WHERE NOT EXISTS (SELECT 1 FROM grp WHERE owner = follower AND grp.name = staged_group.name)
-        GROUP BY follower, name ORDER BY min(line)
+        GROUP BY follower, name ORDER BY min(line), at
     """
     if not db.execute("SELECT EXISTS (SELECT 1 FROM staged_group)").get:
         return
-    for owner, name in list(db.execute(lacking)):
+    for owner, name, _, _ in list(db.execute(lacking)):
         group = new_group_id({id for (id,) in db.execute(_GROUP_IDS, (owner,))})
         db.execute(_INSERT_GROUP, (owner, group, name))
 

@@ -153,19 +153,32 @@ WHERE earlier.line < later.line AND (
     earlier.source = later.source OR (earlier.kind = 'block') <> (later.kind = 'block')
 )
 """
-#: The view ``ends``: of all pairs, or of those that a condition follows.
-ENDS = """
-CREATE OR REPLACE TEMP VIEW ends AS
+# Citus would say for each view that it does not create it on other nodes.
+_VIEW = """
+SET citus.enable_ddl_propagation = off;
+CREATE OR REPLACE TEMP VIEW {} AS {};
+RESET citus.enable_ddl_propagation;
+"""
+_ENDS = """
 SELECT owner, other, follows, whispers, blocks, followed, line, back, blocked, special FROM all_ends
 """
 _STAGED = """
-CREATE TEMP VIEW staged AS
 SELECT line, owner AS source, other AS target, special,
     CASE WHEN follows IS NOT NULL THEN 'follow' WHEN whispers IS NOT NULL THEN 'whisper'
     ELSE 'block' END AS kind,
     coalesce(follows, whispers, blocks) AS place
 FROM ends WHERE line IS NOT NULL
 """
+
+
+def view(name: str, select: str) -> str:
+    """Return SQL that creates or replaces a temporary view."""
+    return _VIEW.format(name, select)
+
+
+def ends_between(first: int, last: int) -> str:
+    """Return SQL that replaces the view ``ends`` by one of the pairs from ``first`` to ``last``."""
+    return view("ends", f"{_ENDS} WHERE pair BETWEEN {first:d} AND {last:d}")
 
 
 async def pair(db: Connection, *, in_slices: bool) -> None:
@@ -181,4 +194,5 @@ async def pair(db: Connection, *, in_slices: bool) -> None:
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM all_ends WHERE clash)"):
         line = await db.fetchval(_CLASH)
         raise BadLine(line, REPEATED)
-    await db.execute(f"DROP TABLE incoming; {ENDS}; {_STAGED}")
+    await db.execute("DROP TABLE incoming")
+    await db.execute(view("ends", _ENDS) + view("staged", _STAGED))

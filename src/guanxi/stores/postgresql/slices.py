@@ -20,7 +20,7 @@ from guanxi.stores.port import (
     StoreTimeout,
 )
 from guanxi.stores.postgresql import bulk, feed
-from guanxi.stores.postgresql.bulk_staging import ENDS
+from guanxi.stores.postgresql.bulk_staging import ends_between, view
 from guanxi.stores.postgresql.connections import ERRORS, Connection, commit
 from guanxi.text import Text
 
@@ -37,7 +37,7 @@ _SET_ASIDE = "CREATE INDEX all_ends_pair ON all_ends (pair);" + "".join(
     f"""
 ALTER TABLE {name} RENAME TO all_{name};
 CREATE INDEX all_{name}_line ON all_{name} (line);
-CREATE TEMP VIEW {name} AS SELECT all_{name}.* FROM all_{name} JOIN staged USING (line);
+{view(name, f"SELECT all_{name}.* FROM all_{name} JOIN staged USING (line)")}
 """
     for name in ("staged_group", "staged_contract", "staged_visits")
 )
@@ -81,7 +81,7 @@ async def write(
     try:
         while first < pairs:
             last = min(first + size, pairs)
-            await db.execute(f"{ENDS} WHERE pair >= {first:d} AND pair < {last:d}")
+            await db.execute(ends_between(first, last - 1))
             began = time.monotonic()
             await db.execute("BEGIN")
             imported += await bulk.write(

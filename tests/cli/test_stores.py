@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import re
@@ -17,10 +18,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from rich.console import Console
 
 from guanxi import Credential, SyncClient
 from guanxi.accounts.account import Card
 from guanxi.accounts.secrets import TokenKind, new_token, session_digest
+from guanxi.cli.store.commands import PARTS, Lines
 from guanxi.contract.errors import ApiException
 from guanxi.contract.limits import Limits
 from guanxi.operations import accounts
@@ -257,3 +260,29 @@ def test_relations_that_are_later_than_the_clock_are_counted(tmp_path: Path) -> 
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr.startswith("1 relations are later than the clock")
     assert "no faults" in result.stderr
+
+
+def test_the_time_of_a_step_of_a_copy_ends_with_the_step() -> None:
+    out, now = io.StringIO(), [0.0]
+    with Lines(Console(file=out, width=80), get_time=lambda: now[0]) as lines:
+        copying, comparing = lines.of("copying"), lines.of("comparing")
+        for report, part, seconds in (
+            (copying, "accounts", 60.0),
+            (copying, "audit log", 5.0),
+            (comparing, "accounts", 120.0),
+        ):
+            report(part, 10)
+            now[0] += seconds
+            report(part, 1_234_567)
+        lines.show("checking", "100%")
+        now[0] += 3.0
+    assert [line.split() for line in out.getvalue().splitlines()] == [
+        ["copying", "accounts", "1,234,567", "0:01:00"],
+        ["copying", "audit", "log", "1,234,567", "0:00:05"],
+        ["comparing", "accounts", "1,234,567", "0:02:00"],
+        ["checking", "100%", "0:00:03"],
+    ]
+
+
+def test_every_part_of_a_copy_has_a_name() -> None:
+    assert {part.name for part in copy.PARTS} < {*PARTS}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 from rich.console import Console
@@ -239,11 +239,12 @@ def copy_store(
     copy into a new store. The exit status is 3 if the copy did not finish, as when a server is
     lost.
     """
-    with _progress() as progress:
+    console = Console(stderr=True, markup=False)
+    with Lines(console) as lines:
 
         async def copy_and_compare() -> list[str]:
             async with _opened(source) as old, _opened(target, create=True) as new:
-                return await _copy(old, new, progress)
+                return await _copy(old, new, lines)
 
         check_folder(target)
         with unfinished(_COPY_AGAIN):
@@ -261,21 +262,25 @@ def copy_store(
     raise typer.Exit(1 if problems else 0)
 
 
-async def _copy(source: Store, target: Store, progress: Progress) -> list[str]:
+async def _copy(source: Store, target: Store, lines: Lines) -> list[str]:
     """Copy and compare; return a line for each difference and each fault of the target.
 
     If there are none, mark the copy as finished in the target. Raise StoreError as ``copy.copy``.
     """
     now = int(time.time())
-    await copy.copy(source, target, _reporter(progress, text("复制", "copying")), now)
+    await copy.copy(source, target, lines.of(text("复制", "copying")), now)
     problems = []
-    comparing = _reporter(progress, text("比对", "comparing"))
+    comparing = lines.of(text("比对", "comparing"))
     async for part, mid in copy.differences(source, target, comparing, now):
         problems.append(f"account {mid}: {part}" if mid else part)
-    checking = progress.add_task(text("检查", "checking"))
-    async for fault in target.check():
+    checked = text("检查", "checking")
+
+    def looking(_: str, share: float) -> None:
+        lines.show(checked, f"{share:.0%}")
+
+    async for fault in target.check(looking):
         problems.append(f"{fault.invariant}: {fault.detail}")
-        progress.update(checking, completed=len(problems))
+    lines.show(checked, "100%")
     if not problems:
         await copy.finish(target)
     return problems
@@ -290,24 +295,59 @@ async def _opened(address: str, *, create: bool = False) -> AsyncIterator[Store]
         await store.close()
 
 
-def _progress() -> Progress:
-    count = TextColumn("{task.completed:>12,.0f}")
-    columns = SpinnerColumn(), TextColumn("{task.description}"), count, TimeElapsedColumn()
-    return Progress(*columns, console=Console(stderr=True, markup=False))
+#: What the parts of a copy are called.
+PARTS = {
+    "accounts": Text("账号", "accounts"),
+    "groups": Text("分组", "groups"),
+    "relations": Text("关系", "relations"),
+    "requests": Text("关注申请", "requests"),
+    "documents": Text("内容", "documents"),
+    "erasures": Text("抹除", "erasures"),
+    "sessions": Text("会话", "sessions"),
+    "audit log": Text("审计日志", "audit log"),
+}
 
 
-def _reporter(progress: Progress, label: str) -> copy.Progress:
-    """Return a callback that shows how many rows of each part are done, a line for each part."""
-    tasks: dict[str, TaskID] = {}
+class Lines:
+    """The progress of a copy: a line for each step, with what is done and the time that it took."""
 
-    def report(part: str, count: int) -> None:
-        if part not in tasks:
-            for task in tasks.values():
-                progress.stop_task(task)
-            tasks[part] = progress.add_task(f"{label} {part}", total=None)
-        progress.update(tasks[part], completed=count)
+    def __init__(self, console: Console, get_time: Callable[[], float] = time.monotonic) -> None:
+        columns = (
+            *([SpinnerColumn(finished_text=" ")] if console.is_terminal else []),
+            TextColumn("{task.description}"),
+            TextColumn("{task.fields[done]:>12}"),
+            TimeElapsedColumn(),
+        )
+        self._progress = Progress(*columns, console=console, get_time=get_time)
+        self._name, self._task = "", TaskID(0)
 
-    return report
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        self._progress.stop()
+
+    def of(self, verb: str) -> copy.Progress:
+        """Return a callback that shows how many rows of each part are done."""
+
+        def report(part: str, count: int) -> None:
+            self.show(f"{verb} {shown(PARTS[part])}", f"{count:,}")
+
+        return report
+
+    def show(self, name: str, done: str) -> None:
+        """Show how much of a step is done; the step before has ended if this is another."""
+        if name != self._name:
+            self._end()
+            self._name, self._task = name, self._progress.add_task(name, total=1, done=done)
+        self._progress.update(self._task, done=done)
+
+    def _end(self) -> None:
+        if self._name:
+            self._progress.update(self._task, completed=1)
+            self._progress.stop_task(self._task)
 
 
 #: What a check looks at, on a terminal.

@@ -144,7 +144,7 @@ async def test_slices_write_what_one_transaction_writes_and_what_a_file_has(
 ) -> None:
     draw = Random(seed)
     before, rows = random_rows(draw), random_rows(draw)
-    asked = draw.sample([(a, b) for a in range(200, 215) for b in _IMPORTED[:15]], 60)
+    requested = draw.sample([(a, b) for a in range(200, 215) for b in _IMPORTED[:15]], 60)
     found = []
     with postgres.schema() as other:
         for at, whole in ((address, 100), (other, 10**6), (str(tmp_path / "s.db"), 100)):
@@ -152,8 +152,8 @@ async def test_slices_write_what_one_transaction_writes_and_what_a_file_has(
             store = await open_store(at, create=True)
             await people(store, *_IMPORTED, *range(200, 215))
             await store.import_edges(lambda: before)
-            await store.put_requests([SentRequest(*pair, 5) for pair in asked])
-            ends = [EdgeRow(follower=a, followed=b, time=3) for a, b in asked[::2]]
+            await store.put_requests([SentRequest(*pair, 5) for pair in requested])
+            ends = [EdgeRow(follower=a, followed=b, time=3) for a, b in requested[::2]]
             done = await store.import_edges(
                 lambda: [*rows, *ends],  # noqa: B023 - is awaited
                 on_contradiction="resolve",
@@ -171,4 +171,4 @@ async def test_slices_write_what_one_transaction_writes_and_what_a_file_has(
     in_slices, in_one, in_a_file = found
     assert in_slices == in_one == in_a_file
     assert min(msgspec.structs.astuple(found[0][0])) > 0
-    assert len(found[0][2]) == len(asked) // 2
+    assert len(found[0][2]) == len(requested) // 2

@@ -61,7 +61,7 @@ def edge(store: Path, file: Path, seconds: float) -> float:
             mine = db.execute(_SIDE, (one, other)).get
             _theirs = db.execute(_SIDE, (other, one)).get
             _mute = db.execute(_MUTE, (one, other)).get
-            return mine is not None
+            return mine[0] is not None
 
         return _timed(look_up, seconds)
 

@@ -13,7 +13,6 @@ from guanxi.graph.groups import DEFAULT_NAME, SPECIAL_NAME
 from guanxi.graph.lists import BY_VISITS, Listing, Position, Sort, Window
 from guanxi.graph.pair import (
     DEFAULT,
-    EMPTY_SIDE,
     SPECIAL,
     Attribute,
     Contract,
@@ -356,38 +355,26 @@ def _page_of(
 #: Kinds of a relation.
 _FOLLOWS, _BLOCKS, _WHISPERS = 0, 1, 2
 
-# A following excludes a block and a whisper, and a pair has only one of these, so the first row is
-# the whole side. One statement, since this is the most frequent read.
-_SIDE = f"""
-SELECT {_FOLLOWS}, place, flags,
-    CASE WHEN flags & {IN_GROUPS} THEN
-        (SELECT group_concat(grp) FROM member WHERE owner = ?1 AND target = ?2) END,
-    CASE WHEN flags & {OWNER_CONTRACT} THEN
-        (SELECT ts || ',' || user_attr FROM contract WHERE owner = ?1 AND target = ?2) END
-FROM following WHERE owner = ?1 AND target = ?2
-UNION ALL SELECT {_BLOCKS}, place, 0, NULL, NULL FROM block WHERE owner = ?1 AND target = ?2
-UNION ALL SELECT {_WHISPERS}, place, 0, NULL, NULL FROM whisper WHERE owner = ?1 AND target = ?2
-LIMIT 1
+# One row, whatever there is: the time of a read must not say whether an account blocks another.
+_SIDE = """
+SELECT
+    (SELECT place FROM following WHERE owner = ?1 AND target = ?2),
+    (SELECT place FROM block WHERE owner = ?1 AND target = ?2),
+    (SELECT place FROM whisper WHERE owner = ?1 AND target = ?2),
+    (SELECT place FROM request WHERE owner = ?1 AND target = ?2),
+    (SELECT group_concat(grp) FROM member WHERE owner = ?1 AND target = ?2),
+    (SELECT ts || ',' || user_attr FROM contract WHERE owner = ?1 AND target = ?2)
 """
-_REQUEST = "SELECT place FROM request WHERE owner = ? AND target = ?"
 
 
 def side(db: apsw.Connection, owner: int, target: int) -> Side:
     """Return the owner's side towards a target."""
-    row = db.execute(_SIDE, (owner, target)).get
-    if row is None:
-        request = db.execute(_REQUEST, (owner, target)).get
-        return EMPTY_SIDE if request is None else Side(requests=request)
-    kind, sort_key, _, groups, contract = row
-    if kind == _BLOCKS:
-        return Side(blocks=sort_key)
-    if kind == _WHISPERS:
-        return Side(whispers=sort_key, requests=db.execute(_REQUEST, (owner, target)).get)
-    edge = Edge(sort_key)
-    if groups or contract:
+    follows, blocks, whispers, requests, groups, contract = db.execute(_SIDE, (owner, target)).get
+    edge = None
+    if follows is not None:
         ids = frozenset(_numbers(groups)) if groups else frozenset()
-        edge = Edge(sort_key, ids, Contract(*_numbers(contract)) if contract else None)
-    return Side(edge)
+        edge = Edge(follows, ids, Contract(*_numbers(contract)) if contract else None)
+    return Side(edge, whispers, blocks, requests)
 
 
 #: Which targets the owner follows: by looking up each, or by one scan of the owner's followings if

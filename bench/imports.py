@@ -64,11 +64,11 @@ def _edges(*, is_stored: bool) -> _Edges:
 
 def _ends(edges: Sequence[EdgeRow]) -> list[_End]:
     """Return the rows of `relation` for edges, sorted."""
-    places = {
+    sort_keys = {
         (row.follower, row.followed): row.time * sort_key_of_mtime(1) + row.finer for row in edges
     }
-    keys = {*places} | {(b, a) for a, b in places}
-    return [(a, b, places.get((a, b)), places.get((b, a))) for a, b in sorted(keys)]
+    keys = {*sort_keys} | {(b, a) for a, b in sort_keys}
+    return [(a, b, sort_keys.get((a, b)), sort_keys.get((b, a))) for a, b in sorted(keys)]
 
 
 @asynccontextmanager
@@ -102,11 +102,12 @@ async def _following(store: Store, others: Sequence[int], clients: int) -> Async
             except StoreUnavailable as error:
                 raise Wrong(f"a follow next to the import was refused: {error}") from None
 
-    async with asyncio.TaskGroup() as group:
-        for at in range(clients):
-            group.create_task(follow(random.Random(at)))
+    following = [asyncio.create_task(follow(random.Random(at))) for at in range(clients)]
+    try:
         yield
+    finally:
         stopped.set()
+        await asyncio.gather(*following)
 
 
 async def _import(store: Store, _db: Connection, edges: _Edges) -> None:

@@ -288,7 +288,7 @@ def test_the_summary_warns_of_a_group_name_with_a_separator(shop: Shop) -> None:
 def test_the_separator_can_be_given(shop: Shop) -> None:
     content = "follower,followed,time,groups\n1,2,3,同学;同事\n"
     assert "group names?" not in shop.imported(content, "--group-separator", ";")
-    assert shop.edges()[0].groups == ("同事", "同学")
+    assert shop.edges()[0].groups == ("同学", "同事")
 
 
 # --- i12: accounts ---

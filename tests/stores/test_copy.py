@@ -255,6 +255,48 @@ async def test_edges_of_another_store_may_be_written_twice(
         await store.close()
 
 
+async def test_the_target_of_an_unfinished_copy_is_refused(
+    ends: tuple[Engine, Engine], clock: Clock
+) -> None:
+    source, target = [await engine.open(clock) for engine in ends]
+    await fill(source, clock)
+
+    class Stopped(Exception):
+        pass
+
+    def stop(part: str, _: int) -> None:
+        if part == "counts":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        await copy.copy(source, target, stop, NOW)
+    await target.close()
+    with pytest.raises(StoreError, match="has not finished"):
+        await open_store(ends[1].address)
+    again = await open_store(ends[1].address, copying=True)
+    assert await copied(source, again) == []
+    assert await faults(again) == []
+    await copy.finish(again)
+    await again.close()
+    await (await open_store(ends[1].address)).close()
+    await source.close()
+
+
+async def test_a_copy_is_in_the_feed_of_its_target(
+    ends: tuple[Engine, Engine], clock: Clock
+) -> None:
+    source, target = [await engine.open(clock) for engine in ends]
+    await people(source, 1, 2)
+    await do(source, Modify(1, 2, Act.FOLLOW))
+    await target.set_changes(True)
+    begin = (await target.changes_status()).cursor
+    assert await copied(source, target) == []
+    found = await target.changes(begin)
+    assert "import" in [item.kind for item in found.items]
+    for store in (source, target):
+        await store.close()
+
+
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 async def test_an_edge_in_an_unknown_group_is_refused(store: Store) -> None:
     await people(store, 1, 2)

@@ -172,3 +172,54 @@ async def test_slices_write_what_one_transaction_writes_and_what_a_file_has(
     assert in_slices == in_one == in_a_file
     assert min(msgspec.structs.astuple(found[0][0])) > 0
     assert len(found[0][2]) == len(requested) // 2
+
+
+def first_bad(rows: list[EdgeRow]) -> int | None:
+    """Return the first line that repeats or contradicts an earlier one."""
+    for line, later in enumerate(rows, 1):
+        for earlier in rows[: line - 1]:
+            if {earlier.follower, earlier.followed} == {later.follower, later.followed} and (
+                earlier.follower == later.follower
+                or (earlier.kind == "block") != (later.kind == "block")
+            ):
+                return line
+    return None
+
+
+@pytest.mark.parametrize("whole", [1, 10**6])
+async def test_the_first_line_that_repeats_or_contradicts_another_is_named(
+    whole: int, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slices, "WHOLE", whole)
+    draw, bad = Random(9), 0
+    async with opened(address) as store:
+        for _ in range(count(60, 400)):
+            rows = [
+                EdgeRow(
+                    follower=pair[0],
+                    followed=pair[1],
+                    time=9,
+                    kind=draw.choice(["follow", "follow", "whisper", "block"]),
+                )
+                for pair in (draw.sample([1, 2, 3, 4, 5], 2) for _ in range(draw.randint(2, 5)))
+            ]
+            line = first_bad(rows)
+            try:
+                await store.import_edges(lambda: rows, on_contradiction="resolve")  # noqa: B023 - is awaited
+                found = None
+            except BadLine as error:
+                found = error.line
+            assert found == line
+            bad += line is not None
+        assert 10 < bad < count(60, 400) - 10
+        assert await faults(store) == []
+
+
+async def test_a_slice_with_little_to_write_is_not_followed_by_a_larger_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert slices._next_size(10, 0.001, Imported(new=10)) == 10  # the largest here
+    monkeypatch.setattr(slices, "_LARGEST", 1_000)
+    assert slices._next_size(10, 0.001, Imported(new=10)) == 20
+    assert slices._next_size(10, 0.001, Imported(new=1, unchanged=9)) == 10
+    assert slices._next_size(100, 1.0, Imported(new=100)) == 50

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from guanxi.stores.port import Distribution, Finding, Store, StoreError
+from guanxi.stores.port.info import COPYING
 from guanxi.text import Text
 
 if sys.platform == "win32":
@@ -35,6 +36,7 @@ async def open_store(
     *,
     create: bool = False,
     changes: bool = False,
+    copying: bool = False,
     connections: int | None = None,
     clock: Callable[[], int] = time.time_ns,
 ) -> Store:
@@ -43,12 +45,14 @@ async def open_store(
     A database is written as ``postgresql://user:password@host:port/database``. With ``create``, a
     missing file or missing tables are created. With ``changes`` too, a store that this creates
     records its changes; that of an existing store is switched by ``set_changes`` alone, since it
-    is for all of its processes. An older SQLite file is migrated; an older PostgreSQL schema is
-    refused. ``connections`` is how many this process may open to a server; None for
+    is for all of its processes. The target of a copy that has not finished, whose counts may be
+    wrong, is opened for ``copying`` alone. An older SQLite file is migrated; an older PostgreSQL
+    schema is refused. ``connections`` is how many this process may open to a server; None for
     ``MOST_CONNECTIONS``, and one more for each read of the whole store. ``clock`` returns
     nanoseconds since the Unix epoch. Raise ``StoreError`` if there is no guanxi store, it cannot be
-    created, or its schema is newer or too old; ``StoreUnavailable`` if it is busy or cannot be
-    reached; ``ImportError`` if the engine's driver is not installed.
+    created, its schema is newer or too old, or a copy into it has not finished;
+    ``StoreUnavailable`` if it is busy or cannot be reached; ``ImportError`` if the engine's driver
+    is not installed.
     """
     if create and changes and await init(address):
         store = await open_store(address, connections=connections, clock=clock)
@@ -58,6 +62,23 @@ async def open_store(
             await store.close()
             raise
         return store
+    store = await _opened(address, create=create, connections=connections, clock=clock)
+    if not copying and await store.note(COPYING) is not None:
+        await store.close()
+        raise StoreError(_UNFINISHED)
+    return store
+
+
+_UNFINISHED = Text(
+    "向这个库的复制没有完成：重新运行同一 guanxi store copy 命令，或换用另一个库",
+    "a copy into this store has not finished: run the same guanxi store copy again, or name another"
+    " store",
+)
+
+
+async def _opened(
+    address: str, *, create: bool, connections: int | None, clock: Callable[[], int]
+) -> Store:
     # The engines' drivers are optional dependencies: imported only when used.
     if is_server_address(address):
         from guanxi.stores.postgresql import PostgreSQLStore

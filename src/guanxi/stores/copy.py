@@ -22,13 +22,14 @@ from msgspec import Struct
 from guanxi.accounts.administrators import AuditEntry
 from guanxi.accounts.secrets import Session
 from guanxi.stores.port import Erasure, OwnedGroup, Store, StoreError
+from guanxi.stores.port.info import COPYING
 from guanxi.text import Text
 from guanxi.world.kind import Entry
 
 T = TypeVar("T")
 
-_NOTE, _SECRET = "copy", "secret"
-_SESSIONS, _TOKENS, _AUDIT = "sessions", "tokens", "audit log"
+_COUNTS, _SESSIONS, _TOKENS = "counts", "sessions", "tokens"
+_AUDIT, _SECRET = "audit log", "secret"
 #: How many entries of the audit log are copied at the same time.
 _ENTRIES = 500
 #: How many sessions are written concurrently.
@@ -150,7 +151,8 @@ async def copy(source: Store, target: Store, progress: Progress, now: int) -> No
                 await _note(target, _Done(done.source, part.name, part.owner(rows[-1])))
                 count += len(rows)
                 progress(part.name, count)
-        await target.count_edges()
+        progress(_COUNTS, 0)
+        progress(_COUNTS, await target.count_edges())
         await _note(target, _Done(done.source, _SESSIONS, 0))
     sessions = [session async for session in source.sessions() if session.expires > now]
     for start in range(0, len(sessions), _CONCURRENT_SESSIONS):
@@ -185,7 +187,7 @@ async def _begin(source: Store, target: Store) -> _Done:
     Raise StoreError for another source's progress, or if ``target`` holds data without progress.
     """
     name = sha256(b"copy of " + source.secret).hexdigest()
-    note = await target.note(_NOTE)
+    note = await target.note(COPYING)
     if note is not None:
         done = msgspec.json.decode(note, type=_Done)
         if done.source != name:
@@ -207,7 +209,7 @@ async def _begin(source: Store, target: Store) -> _Done:
 
 
 async def _note(target: Store, done: _Done) -> None:
-    await target.put_note(_NOTE, msgspec.json.encode(done))
+    await target.put_note(COPYING, msgspec.json.encode(done))
 
 
 async def _batches(
@@ -314,4 +316,4 @@ async def finish(target: Store) -> None:
 
     Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
     """
-    await target.put_note(_NOTE, None)
+    await target.put_note(COPYING, None)

@@ -273,14 +273,14 @@ async def _copy(source: Store, target: Store, lines: Lines) -> list[str]:
     comparing = lines.of(text("比对", "comparing"))
     async for part, mid in copy.differences(source, target, comparing, now):
         problems.append(f"account {mid}: {part}" if mid else part)
-    checked = text("检查", "checking")
+    step = text("检查", "checking")
 
-    def looking(_: str, share: float) -> None:
-        lines.show(checked, f"{share:.0%}")
+    def show_share(_: str, share: float) -> None:
+        lines.show(step, f"{share:.0%}")
 
-    async for fault in target.check(looking):
+    async for fault in target.check(show_share):
         problems.append(f"{fault.invariant}: {fault.detail}")
-    lines.show(checked, "100%")
+    lines.show(step, "100%")
     if not problems:
         await copy.finish(target)
     return problems
@@ -288,7 +288,7 @@ async def _copy(source: Store, target: Store, lines: Lines) -> list[str]:
 
 @asynccontextmanager
 async def _opened(address: str, *, create: bool = False) -> AsyncIterator[Store]:
-    store = await open_store(address, create=create)
+    store = await open_store(address, create=create, copying=True)
     try:
         yield store
     finally:
@@ -303,6 +303,7 @@ PARTS = {
     "requests": Text("关注申请", "requests"),
     "documents": Text("内容", "documents"),
     "erasures": Text("抹除", "erasures"),
+    "counts": Text("计数", "counts"),
     "sessions": Text("会话", "sessions"),
     "audit log": Text("审计日志", "audit log"),
 }

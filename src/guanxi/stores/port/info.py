@@ -9,6 +9,8 @@ from msgspec import Struct
 
 #: The notes of when a check last ended without a fault, and of when a backup was last made.
 CHECKED, BACKED_UP = "checked", "backed up"
+#: The note of a copy into this store that has not finished.
+COPYING = "copy"
 
 
 class StoreInfo(Struct, frozen=True, kw_only=True):

@@ -62,27 +62,28 @@ class Upkeep(Protocol):
         after the check.
 
         Raise BadLine for a row that is invalid, later than the clock, or that contradicts another
-        row or, with
-        ``"refuse"``, a stored edge or time; StoreError if an id in ``groups`` cannot be used, or
-        its owner has no account; StoreUnavailable (nothing written); StoreTimeout (perhaps written,
-        or only some slices); and whatever ``rows`` raises.
+        row or, with ``"refuse"``, a stored edge or time; StoreError if an id in ``groups`` cannot
+        be used, or its owner has no account; StoreUnavailable (nothing written); StoreTimeout
+        (perhaps written, or only some slices); and whatever ``rows`` raises.
         """
 
     async def put_edges(self, rows: Sequence[EdgeRow]) -> None:
         """Write edges of another store, as a copy does; to write the same again changes nothing.
 
-        For a store that nobody else uses, with the accounts and groups of the edges, which may be
-        later than the clock: a clock that was ahead gave them their times. Counts may lack them
-        until ``count_edges``.
+        The caller guarantees that nobody else uses this store, that it has the accounts and groups
+        which the edges name, and that the edges contradict neither one another nor what is stored.
+        Their times may be later than the clock, as one that was ahead may have given them. Counts
+        may lack the edges until ``count_edges``.
 
-        Raise StoreError for edges that cannot be as they were stored, StoreUnavailable (not
-        written) or StoreTimeout (perhaps written).
+        Raise StoreError for some edges that break this, StoreUnavailable (not written) or
+        StoreTimeout (perhaps written).
         """
 
-    async def count_edges(self) -> None:
+    async def count_edges(self) -> int:
         """Make all counts of relations and of members right, after ``put_edges``.
 
-        Raise as ``put_edges``.
+        Return how many accounts were counted anew. The feed of changes gets an ``import`` for what
+        ``put_edges`` wrote. Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     def edges(

@@ -29,6 +29,7 @@ from guanxi.stores.postgresql.bulk_conflicts import (
 from guanxi.stores.postgresql.bulk_groups import count_members, create_groups
 from guanxi.stores.postgresql.cards import put, put_plain
 from guanxi.stores.postgresql.connections import Connection
+from guanxi.text import Text
 
 #: Whether the store has relations. Without the limit Citus copies the table to decide it.
 HAS_RELATIONS = "SELECT EXISTS (SELECT 1 FROM relation LIMIT 1)"
@@ -110,6 +111,10 @@ _LOCK = """
 LOCK TABLE relation, tally, follower_tally, grp, account, account_name IN EXCLUSIVE MODE
 """
 _LOCK_TRIES, _LOCK_PAUSE = 60, 0.05
+_NOT_ENDED = Text(
+    "另一事务在失去的节点上尚未结束，请重新运行",
+    "a transaction of a lost node had not ended; run the import again",
+)
 
 
 async def _lock_out_writers(db: Connection) -> None:
@@ -282,7 +287,12 @@ async def _write_pairs(db: Connection) -> None:
     For an empty table its indexes are dropped and created again, which is faster.
     """
     if await db.fetchval(HAS_RELATIONS):
-        await db.execute(_INSERT_NEW)
+        try:
+            await db.execute(_INSERT_NEW)
+        except asyncpg.PostgresError as error:  # pragma: no cover - needs a Citus cluster
+            if "relation_pkey" in str(error):  # of a prepared transaction, which no lock keeps out
+                raise StoreUnavailable(_NOT_ENDED) from error
+            raise
         await db.execute(_MERGE_STORED)
         return
     indexes = await db.fetch(_INDEXES)

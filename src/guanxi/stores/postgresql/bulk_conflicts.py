@@ -95,8 +95,8 @@ async def settle_conflicts(
 ) -> Conflicting:
     """Find the staged edges that contradict stored ones; return how many there were.
 
-    Raise and create ``stored`` as ``refuse_conflicts``. Delete from the staging tables the edges
-    that lose, and from the store those that lose.
+    Raise and create ``stored`` as ``refuse_conflicts``. Take the edges that lose out of what is
+    staged, and delete from the store those that lose.
     """
     contradicts = await refuse_conflicts(db, on_contradiction, on_other_time)
     if contradicts or on_other_time in _LOSES_BY_TIME:

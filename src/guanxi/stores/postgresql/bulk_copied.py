@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 from guanxi.graph.pair import SPECIAL
+from guanxi.stores.lines import KINDS
 from guanxi.stores.port import EdgeRow, StoreError
 from guanxi.stores.postgresql.connections import Connection
 
@@ -66,19 +67,16 @@ async def put_edges(db: Connection, rows: Sequence[EdgeRow]) -> None:
 def _records(rows: Sequence[EdgeRow], groups: _Groups) -> Iterator[tuple[Any, ...]]:
     """Yield the records of the table ``copied``."""
     for row in rows:
-        places = [row.sort_key if row.kind == kind else None for kind in _KINDS]
+        sort_keys = [row.sort_key if row.kind == kind else None for kind in KINDS]
         yield (
             row.follower,
             row.followed,
-            *places,
+            *sort_keys,
             _group_ids(row, groups),
             row.contract and row.contract.ts,
             row.contract and row.contract.user_attr,
             row.visits or None,
         )
-
-
-_KINDS = ("follow", "whisper", "block")
 
 
 def _group_ids(row: EdgeRow, groups: _Groups) -> list[int] | None:
@@ -93,12 +91,15 @@ def _group_ids(row: EdgeRow, groups: _Groups) -> list[int] | None:
 
 
 # On Citus each statement runs on every shard for its own rows: no row leaves its shard.
-_COUNTS = (
+_CLEAR = (
     """
 UPDATE tally SET following = 0, whisper = 0, black = 0, special = 0, grouped = 0
 WHERE (following, whisper, black, special, grouped) <> (0, 0, 0, 0, 0)
 """,
-    f"""
+    "UPDATE follower_tally SET follower = 0 WHERE follower <> 0",
+    "UPDATE grp SET members = 0 WHERE members <> 0",
+)
+_COUNT = f"""
 INSERT INTO tally AS held (
     mid, following, whisper, black, special, grouped, version, public_version, private_version,
     newest
@@ -112,17 +113,15 @@ ON CONFLICT (mid) DO UPDATE SET
     special = excluded.special, grouped = excluded.grouped,
     version = held.version + 1, public_version = held.public_version + 1,
     private_version = held.private_version + 1, newest = greatest(held.newest, excluded.newest)
-""",
-    "UPDATE follower_tally SET follower = 0 WHERE follower <> 0",
-    """
+"""
+_COUNT_FOLLOWERS = """
 INSERT INTO follower_tally AS held (mid, slot, follower, version, public_version)
 SELECT owner, 0, count(followed), 1, 1 FROM relation WHERE followed IS NOT NULL GROUP BY owner
 ON CONFLICT (mid, slot) DO UPDATE SET
     follower = excluded.follower, version = held.version + 1,
     public_version = held.public_version + 1
-""",
-    "UPDATE grp SET members = 0 WHERE members <> 0",
-    """
+"""
+_COUNT_MEMBERS = """
 UPDATE grp SET members = counted.members
 FROM (
     SELECT owner, each AS id, count(*) AS members
@@ -130,14 +129,17 @@ FROM (
     WHERE groups IS NOT NULL GROUP BY owner, each
 ) AS counted
 WHERE grp.owner = counted.owner AND grp.id = counted.id
-""",
-)
+"""
 
 
-async def count(db: Connection) -> None:
+async def count(db: Connection) -> int:
     """Count the relations of all accounts and the members of all groups anew, from the rows.
 
-    Expects the caller's transaction.
+    Return the number of accounts with relations. Expects the caller's transaction.
     """
-    for statement in _COUNTS:
+    for statement in _CLEAR:
         await db.execute(statement)
+    counted = await db.execute(_COUNT)
+    for statement in (_COUNT_FOLLOWERS, _COUNT_MEMBERS):
+        await db.execute(statement)
+    return int(counted.rpartition(" ")[2])

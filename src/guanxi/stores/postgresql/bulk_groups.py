@@ -125,7 +125,7 @@ async def count_members(db: Connection) -> None:
     """Add to the counts of the groups whose members the import changes.
 
     Creates the temporary table ``regrouped``: by owner and group what is added, where group 0
-    means the followings in any group. Expects the tables ``ends``, ``extras`` and ``stored``.
+    means the followings in any group. Expects ``ends``, ``extras`` and ``stored``.
     """
     await db.execute(_REGROUPED)
     await db.execute("ANALYZE regrouped")

@@ -119,7 +119,7 @@ async def lock_account(
 
 _PENDING = """
 SELECT owner, other, requests FROM relation WHERE owner > $1 AND requests IS NOT NULL
-ORDER BY owner, requests
+ORDER BY owner, requests, other
 """
 
 

@@ -84,7 +84,7 @@ async def write(
             await db.execute(ends_between(first, last - 1))
             began = time.monotonic()
             await db.execute("BEGIN")
-            imported += await bulk.write(
+            done = await bulk.write(
                 db,
                 {} if first else accounts,
                 {} if first else groups,
@@ -94,7 +94,8 @@ async def write(
             )
             await feed.append(db, now(), IMPORTED)
             await commit(db)
-            first, size = last, _next_size(size, time.monotonic() - began)
+            imported += done
+            first, size = last, _next_size(size, time.monotonic() - began, done)
     except (*ERRORS, StoreError) as error:
         if not first:
             raise
@@ -107,7 +108,11 @@ async def write(
     return imported
 
 
-def _next_size(size: int, seconds: float) -> int:
-    """Return the size of the next slice, after one of ``size`` that lasted ``seconds``."""
-    factor = min(2.0, SLICE_SECONDS / max(seconds, 0.001))
+def _next_size(size: int, seconds: float, done: Imported) -> int:
+    """Return the size of the next slice, after one of ``size`` that lasted ``seconds``.
+
+    It is no larger if that one had little to write, as when an import is run again.
+    """
+    most = 1.0 if done.unchanged else 2.0
+    factor = min(most, SLICE_SECONDS / max(seconds, 0.001))
     return max(_LEAST, min(_LARGEST, int(size * factor)))

@@ -346,17 +346,23 @@ class PostgreSQLStore(Recording, Engine):
     async def put_edges(self, rows: Sequence[EdgeRow]) -> None:
         await self._alone(partial(bulk_copied.put_edges, rows=rows))
 
-    async def count_edges(self) -> None:
-        await self._alone(bulk_copied.count)
+    async def count_edges(self) -> int:
+        async def count(db: Connection) -> int:
+            counted = await bulk_copied.count(db)
+            await feed.append(db, sort_key_at(self._clock()), IMPORTED)
+            return counted
 
-    async def _alone(self, work: Callable[[Connection], Awaitable[None]]) -> None:
+        return await self._alone(count)
+
+    async def _alone(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Do work that may take minutes in a transaction, on a connection of its own."""
         self.owner.here()
         async with self.pools.patient() as db:
             with failures():
                 await db.transaction().start()
-                await work(db)
+                done = await work(db)
                 await commit(db)
+                return done
 
     edges = streaming(export.edges)
 

@@ -99,7 +99,9 @@ def end_requests(db: apsw.Connection, mid: int) -> None:
 
 def pending_requests(db: apsw.Connection, after: int = 0) -> Iterator[SentRequest]:
     """Yield the requests of owners above ``after``, by owner, oldest first."""
-    statement = "SELECT owner, target, place FROM request WHERE owner > ? ORDER BY owner, place"
+    statement = (
+        "SELECT owner, target, place FROM request WHERE owner > ? ORDER BY owner, place, target"
+    )
     return starmap(SentRequest, db.execute(statement, (after,)))
 
 

@@ -9,8 +9,8 @@ from itertools import combinations
 from pathlib import Path
 from random import Random
 
-import msgspec
 import pytest
+from msgspec.structs import astuple, replace
 
 from guanxi.graph.pair import Contract
 from guanxi.stores import open_store
@@ -109,12 +109,12 @@ async def test_unknown_accounts_are_created_with_the_slice_that_names_them(addre
 def random_rows(draw: Random) -> list[EdgeRow]:
     """Return edges that do not contradict one another, with everything that an edge can have."""
     found = []
-    for pair in combinations(_IMPORTED, 2):
+    for pair in combinations(_IMPORTED[:20], 2):
         blocks = draw.random() < 0.15
         for follower, followed in (pair, pair[::-1]):
             if draw.random() < 0.4:
                 continue
-            time, kind = draw.randrange(1, 20), draw.choice(["follow"] * 5 + ["whisper"])
+            time, kind = draw.randrange(1, 5), draw.choice(["follow"] * 5 + ["whisper"])
             if blocks or kind == "whisper":
                 kind = "block" if blocks else kind
                 row = EdgeRow(follower=follower, followed=followed, time=time, kind=kind)
@@ -134,7 +134,7 @@ def random_rows(draw: Random) -> list[EdgeRow]:
 
 
 @pytest.mark.parametrize("on_other_time", ["replace", "newest", "oldest"])
-@pytest.mark.parametrize("seed", range(count(1, 8)))
+@pytest.mark.parametrize("seed", range(count(1, 3)))
 async def test_slices_write_what_one_transaction_writes_and_what_a_file_has(
     seed: int,
     on_other_time: OnOtherTime,
@@ -163,14 +163,15 @@ async def test_slices_write_what_one_transaction_writes_and_what_a_file_has(
             found.append(
                 (
                     done,
-                    [row async for row in store.edges()],
+                    # each slice creates the groups that it needs, in the order of slices
+                    [replace(row, groups=(*sorted(row.groups),)) async for row in store.edges()],
                     [row async for row in store.pending_requests()],
                 )
             )
             await store.close()
     in_slices, in_one, in_a_file = found
     assert in_slices == in_one == in_a_file
-    assert min(msgspec.structs.astuple(found[0][0])) > 0
+    assert min(astuple(found[0][0])) > 0
     assert len(found[0][2]) == len(requested) // 2
 
 
@@ -193,7 +194,7 @@ async def test_the_first_line_that_repeats_or_contradicts_another_is_named(
     monkeypatch.setattr(slices, "WHOLE", whole)
     draw, bad = Random(9), 0
     async with opened(address) as store:
-        for _ in range(count(60, 400)):
+        for _ in range(count(30, 60)):
             rows = [
                 EdgeRow(
                     follower=pair[0],
@@ -211,7 +212,7 @@ async def test_the_first_line_that_repeats_or_contradicts_another_is_named(
                 found = error.line
             assert found == line
             bad += line is not None
-        assert 10 < bad < count(60, 400) - 10
+        assert 5 < bad < count(30, 60) - 5
         assert await faults(store) == []
 
 

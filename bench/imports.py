@@ -17,17 +17,16 @@ from secrets import token_hex
 from typing import NamedTuple, TypeAlias
 
 from bench.graph import QUICK, cached_graph, card
-from bench.lines import Bench, Line, Sides, Skipped, Wrong
+from bench.lines import Bench, Line, Sides, Wrong
 from bench.postgres import on_serving_core
+from bench.slopes import plain_server
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.contract.limits import OPEN
 from guanxi.graph.pair import Act, Modify, sort_key_of_mtime
 from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow, Store, StoreUnavailable
 from guanxi.stores.postgresql.connections import PATIENT, Connection, connect
-from tools.postgres import Server, programs
 
-_SETTINGS = {"max_connections": "100", "shared_buffers": "512MB"}
 #: The last accounts have no imported edges: the clients follow among them.
 _OTHERS, _CLIENTS = 400, 4
 #: Of the edges of `postgres-import-slices`, the part that is stored before.
@@ -126,21 +125,13 @@ async def _copy(_store: Store, db: Connection, edges: _Edges, ends: Sequence[_En
 
 @contextmanager
 def _imported(bench: Bench, clients: int) -> Iterator[Sides]:
-    folder = programs()
-    if folder is None:
-        raise Skipped(
-            "PostgreSQL not found: put initdb on PATH, or install it in /usr/lib/postgresql/*/bin"
-        )
     edges = _edges(is_stored=bool(clients))
-    server = Server(folder, _SETTINGS)
-    try:
-        server.make()
-        server.start()
+    with plain_server() as address:
 
         def timed(work: Callable[..., Awaitable[None]], *arguments: object) -> float:
             async def run() -> float:
                 async with (
-                    _store(server.address, edges) as (store, db),
+                    _store(address, edges) as (store, db),
                     _following(store, edges.others, clients),
                 ):
                     began = time.perf_counter()
@@ -150,9 +141,6 @@ def _imported(bench: Bench, clients: int) -> Iterator[Sides]:
             return on_serving_core(bench, run)
 
         yield Sides(partial(timed, _import), partial(timed, _copy, _ends(edges.new)))
-    finally:
-        server.stop()
-        server.delete()
 
 
 LINES = tuple(

@@ -30,6 +30,7 @@ from guanxi.operations import accounts
 from guanxi.operations.sessions import Issued, issue
 from guanxi.stores import copy, open_store
 from guanxi.stores.port import EdgeRow, Fault, Store
+from guanxi.stores.port.info import COPYING
 from tests import postgres
 from tests.cli.runner import COMMAND, error_of, guanxi, output_of, with_store
 from tests.counts import count
@@ -286,3 +287,14 @@ def test_the_time_of_a_step_of_a_copy_ends_with_the_step() -> None:
 
 def test_every_part_of_a_copy_has_a_name() -> None:
     assert {part.name for part in copy.PARTS} | {"counts", "sessions", "audit log"} == {*PARTS}
+
+
+def test_a_store_whose_copy_has_not_finished_cannot_be_copied_or_checked(tmp_path: Path) -> None:
+    path = str(tmp_path / "unfinished.db")
+
+    async def mark(store: Store) -> None:
+        await store.put_note(COPYING, b"{}")
+
+    with_store(path, mark)
+    for command in (("store", "copy", path, str(tmp_path / "new.db")), ("check", "--store", path)):
+        assert "a copy into this store has not finished" in error_of(*command)

@@ -243,7 +243,7 @@ def copy_store(
     with Lines(console) as lines:
 
         async def copy_and_compare() -> list[str]:
-            async with _opened(source) as old, _opened(target, create=True) as new:
+            async with _opened(source) as old, _opened(target, is_target=True) as new:
                 return await _copy(old, new, lines)
 
         check_folder(target)
@@ -287,8 +287,8 @@ async def _copy(source: Store, target: Store, lines: Lines) -> list[str]:
 
 
 @asynccontextmanager
-async def _opened(address: str, *, create: bool = False) -> AsyncIterator[Store]:
-    store = await open_store(address, create=create, copying=True)
+async def _opened(address: str, *, is_target: bool = False) -> AsyncIterator[Store]:
+    store = await open_store(address, create=is_target, copying=is_target)
     try:
         yield store
     finally:

@@ -14,6 +14,7 @@ from guanxi.graph.pair import SPECIAL
 from guanxi.stores.lines import KINDS
 from guanxi.stores.port import EdgeRow, StoreError
 from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.postgresql.schema import COUNT_MEMBERS
 
 _Groups: TypeAlias = dict[tuple[int, str], int]
 
@@ -67,6 +68,7 @@ async def put_edges(db: Connection, rows: Sequence[EdgeRow]) -> None:
 def _records(rows: Sequence[EdgeRow], groups: _Groups) -> Iterator[tuple[Any, ...]]:
     """Yield the records of the table ``copied``."""
     for row in rows:
+        # in the order of the columns: follows, whispers, blocks
         sort_keys = [row.sort_key if row.kind == kind else None for kind in KINDS]
         yield (
             row.follower,
@@ -121,15 +123,6 @@ ON CONFLICT (mid, slot) DO UPDATE SET
     follower = excluded.follower, version = held.version + 1,
     public_version = held.public_version + 1
 """
-_COUNT_MEMBERS = """
-UPDATE grp SET members = counted.members
-FROM (
-    SELECT owner, each AS id, count(*) AS members
-    FROM relation CROSS JOIN LATERAL unnest(groups) AS each
-    WHERE groups IS NOT NULL GROUP BY owner, each
-) AS counted
-WHERE grp.owner = counted.owner AND grp.id = counted.id
-"""
 
 
 async def count(db: Connection) -> int:
@@ -140,6 +133,6 @@ async def count(db: Connection) -> int:
     for statement in _CLEAR:
         await db.execute(statement)
     counted = await db.execute(_COUNT)
-    for statement in (_COUNT_FOLLOWERS, _COUNT_MEMBERS):
+    for statement in (_COUNT_FOLLOWERS, COUNT_MEMBERS):
         await db.execute(statement)
     return int(counted.rpartition(" ")[2])

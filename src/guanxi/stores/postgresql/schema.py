@@ -113,6 +113,17 @@ CREATE INDEX audit_by_who ON audit (who, number);
 
 _OPERATED = _ERASURES + _ACCOUNT_LISTS + _AUDIT
 
+#: Counts the members of groups, where every count is 0.
+COUNT_MEMBERS = """
+UPDATE grp SET members = counted.members
+FROM (
+    SELECT owner, each AS id, count(*) AS members
+    FROM relation CROSS JOIN LATERAL unnest(groups) AS each
+    WHERE groups IS NOT NULL GROUP BY owner, each
+) AS counted
+WHERE grp.owner = counted.owner AND grp.id = counted.id
+"""
+
 #: The SQL that migrates a store to the next version, by the version that it starts from.
 MIGRATIONS: Mapping[int, str] = {
     1: f"""
@@ -131,13 +142,7 @@ FROM (
     FROM relation WHERE groups IS NOT NULL GROUP BY owner
 ) AS counted
 WHERE tally.mid = counted.owner;
-UPDATE grp SET members = counted.members
-FROM (
-    SELECT owner, each AS id, count(*) AS members
-    FROM relation CROSS JOIN LATERAL unnest(groups) AS each
-    WHERE groups IS NOT NULL GROUP BY owner, each
-) AS counted
-WHERE grp.owner = counted.owner AND grp.id = counted.id;
+{COUNT_MEMBERS};
 UPDATE account SET tail = substring(
     tail FROM {len(BEFORE_NAME) + 1} FOR length(tail) - {len(BEFORE_NAME) + len(AFTER_NAME)}
 )

@@ -69,7 +69,7 @@ from guanxi.world.marks import MUTE
 T = TypeVar("T")
 
 #: New accounts by mid, and the ids of new groups by owner and name.
-New: TypeAlias = tuple[
+_New: TypeAlias = tuple[
     Mapping[int, tuple[Card, Privacy, State]],
     Mapping[tuple[int, str], int],
 ]
@@ -360,7 +360,7 @@ class SQLiteStore(Recording, Engine):
         self,
         rows: Callable[[], Iterable[EdgeRow]],
         latest: int,
-        new: New = ({}, {}),
+        new: _New = ({}, {}),
         *,
         strict: bool = False,
         on_contradiction: OnContradiction = "refuse",
